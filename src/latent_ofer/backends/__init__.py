@@ -1,0 +1,1 @@
+"""The boundary between pipeline and networks: the same four calls, several engines."""

@@ -1,0 +1,36 @@
+"""The four calls that every engine answers: numpy arrays in and out, batch first.
+
+B faces, S pixels a side, N = 196 patches (14 x 14, row-major from the top left), D numbers a
+latent. Masks are True where the face is hidden.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Backend(Protocol):
+    """One engine running the four stages' networks; the answers do not depend on which."""
+
+    def encode(self, faces: Floats) -> Floats:
+        """Latents (B, N, D) of faces (B, 3, S, S) in [0, 1]."""
+        ...
+
+    def detect(self, faces: Floats, latents: Floats) -> Floats:
+        """Scores (B, N), higher for patches more likely hidden.
+
+        A probability in the `default` detector; a distance in the `paper` one (Eq. 1).
+        """
+        ...
+
+    def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
+        """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""
+        ...
+
+    def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
+        """Logits (B, 8) divided by the calibration temperature, and attention (B, 14, 14)."""
+        ...

@@ -1,0 +1,95 @@
+"""Images in, results out in the same order, their faces gathered into full batches between."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from latent_ofer.crops import Crop
+from latent_ofer.errors import ImageError
+from latent_ofer.images.load import ImageSource
+from latent_ofer.results import FaceResult, Outcome
+from latent_ofer.stages import Reading, Stages
+
+
+@dataclass
+class _Waiting:
+    """One image whose faces may still be waiting for their batch to fill."""
+
+    crops: list[Crop] = field(default_factory=list)
+    results: list[FaceResult] = field(default_factory=list)
+    error: ImageError | None = None
+
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == len(self.crops)
+
+
+def outcomes(
+    images: Iterable[ImageSource],
+    read: Callable[[ImageSource], list[Crop]],
+    stages: Stages,
+    labels: int,
+    batch_size: int,
+) -> Iterator[Outcome]:
+    """One outcome an image, in order, each as soon as the batches that hold its faces are done.
+
+    Images are read as they are needed and only their aligned faces are kept.
+    """
+    waiting: deque[_Waiting] = deque()
+    queue: deque[tuple[_Waiting, Crop]] = deque()
+    for source in images:
+        image = _read(source, read)
+        waiting.append(image)
+        queue.extend((image, crop) for crop in image.crops)
+        while len(queue) >= batch_size:
+            _run([queue.popleft() for _ in range(batch_size)], stages, labels)
+        yield from _completed(waiting)
+    if queue:
+        _run(list(queue), stages, labels)
+    yield from _completed(waiting)
+
+
+def _read(source: ImageSource, read: Callable[[ImageSource], list[Crop]]) -> _Waiting:
+    try:
+        return _Waiting(read(source))
+    except ImageError as error:
+        return _Waiting(error=error)
+    # Whatever goes wrong with one image must not cost the others.
+    except Exception as problem:
+        path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        reason = f"{type(problem).__name__}: {problem}"
+        error = ImageError(
+            "internal", path, f"{path or 'image'}: failed ({reason}); please report this image"
+        )
+        error.__cause__ = problem
+        return _Waiting(error=error)
+
+
+def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:
+    readings = stages.read(np.stack([crop.face for _, crop in batch]), labels)
+    for (image, crop), reading in zip(batch, readings, strict=True):
+        image.results.append(_result(crop, reading))
+
+
+def _result(crop: Crop, reading: Reading) -> FaceResult:
+    return FaceResult(
+        expression=reading.after.expression,
+        confidence=reading.after.confidence,
+        probabilities=reading.after.probabilities,
+        before=reading.before,
+        occlusion=reading.occlusion,
+        attention=reading.after.attention,
+        box=crop.box,
+        landmarks=crop.landmarks,
+        face=crop.face,
+        reconstruction=reading.reconstruction,
+    )
+
+
+def _completed(waiting: deque[_Waiting]) -> Iterator[Outcome]:
+    while waiting and waiting[0].complete:
+        image = waiting.popleft()
+        yield image.results if image.error is None else image.error

@@ -1,0 +1,72 @@
+"""From a photo to the aligned faces that the networks take."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.arrays import Pixels
+from latent_ofer.images.align import align_face, square_crop
+from latent_ofer.images.load import ImageSource, load_image
+
+if TYPE_CHECKING:
+    from latent_ofer.images.find import FoundFace
+
+
+class Finder(Protocol):
+    """Whatever finds faces in a photo, from left to right."""
+
+    def find(self, image: Pixels) -> "list[FoundFace]":
+        """Faces of an (H, W, 3) uint8 RGB photo."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """An aligned face (S, S, 3) uint8 and where in its photo it was; None for a ready crop."""
+
+    face: Pixels
+    box: tuple[float, float, float, float] | None
+    landmarks: NDArray[np.float64] | None
+
+
+class CropReader:
+    """Reads images into crops of `size` pixels.
+
+    With `finder` None, the package's own is made, with `threads` threads, when first needed.
+    """
+
+    def __init__(self, size: int, finder: Finder | None, threads: int | None) -> None:
+        self._size = size
+        self._finder = finder
+        self._threads = threads
+
+    def whole(self, source: ImageSource) -> list[Crop]:
+        """The image itself as one face, centred on a square. Raises ImageError."""
+        return [Crop(square_crop(load_image(source), self._size), None, None)]
+
+    def faces(self, source: ImageSource) -> list[Crop]:
+        """Every face found in the image, from left to right. Raises ImageError."""
+        photo = load_image(source)
+        return [
+            Crop(
+                align_face(photo, found.landmarks, self._size),
+                _as_box(found.box),
+                np.asarray(found.landmarks, dtype=np.float64),
+            )
+            for found in self._face_finder().find(photo)
+        ]
+
+    def _face_finder(self) -> Finder:
+        if self._finder is None:
+            # Here, not above: ready crops need no finder, and it brings in onnxruntime.
+            from latent_ofer.images.find import FaceFinder
+
+            self._finder = FaceFinder(self._threads)
+        return self._finder
+
+
+def _as_box(box: "NDArray[np.float64] | tuple[float, ...]") -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return x0, y0, x1, y1

@@ -1,0 +1,139 @@
+"""Where the archives lie, what they hash to, and the decoded copy kept beside the runs."""
+
+import csv
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from latent_ofer.errors import DataError
+
+DEV_DIGITS = "01"
+
+
+def archive(data: Path, name: str) -> Path:
+    """Path of one archive inside the data folder.
+
+    Raises
+    ------
+    DataError
+        When it is not there.
+    """
+    path = data / name
+    if not path.is_file():
+        raise DataError(
+            f"{path}: not found. Give the folder that holds {name} with --data "
+            "or in LATENT_OFER_DATA."
+        )
+    return path
+
+
+@cache
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file as a hex string."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_dev(name: str) -> bool:
+    """Whether a training image belongs to dev: by the hash of its base name."""
+    digest = hashlib.sha1(Path(name).name.encode(), usedforsecurity=False).hexdigest()
+    return digest[-1] in DEV_DIGITS
+
+
+def read_csv(archive_path: Path, member: str) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header inside a zip archive."""
+    return list(csv.DictReader(read_text(archive_path, member)))
+
+
+def read_text(archive_path: Path, member: str) -> list[str]:
+    """Lines of a text file inside a zip archive.
+
+    Raises
+    ------
+    DataError
+        When the archive is broken or lacks the member.
+    """
+    try:
+        with zipfile.ZipFile(archive_path) as bundle:
+            return bundle.read(member).decode("utf-8-sig").splitlines()
+    except (KeyError, zipfile.BadZipFile, OSError) as error:
+        raise DataError(
+            f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
+        ) from error
+
+
+def decoded(
+    archive_path: Path,
+    members: list[str],
+    shape: tuple[int, ...],
+    cache_dir: Path,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+) -> NDArray[np.uint8]:
+    """All pictures of an archive as one read-only memory-mapped array.
+
+    Decoded once; the copy is named after the archive's content, written beside its
+    final place and renamed, so that a killed run leaves no half of it.
+
+    Parameters
+    ----------
+    members : list of str
+        Names inside the archive, in the order of the result.
+    shape : tuple of int
+        (H, W, 3) for colour or (H, W) for grey.
+
+    Returns
+    -------
+    (n, *shape) uint8
+
+    Raises
+    ------
+    DataError
+        When a picture has another size or cannot be read.
+    """
+    key = hashlib.sha256("\n".join([file_sha256(archive_path), *members]).encode()).hexdigest()
+    target = cache_dir / f"{archive_path.stem}-{key[:16]}.npy"
+    if not target.exists():
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        try:
+            array = np.lib.format.open_memmap(
+                partial, mode="w+", dtype=np.uint8, shape=(len(members), *shape)
+            )
+            _decode_into(array, archive_path, members, progress)
+            array.flush()
+            del array
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    result: NDArray[np.uint8] = np.load(target, mmap_mode="r")
+    return result
+
+
+def _decode_into(
+    array: NDArray[np.uint8],
+    archive_path: Path,
+    members: list[str],
+    progress: Callable[[Iterable[str]], Iterable[str]],
+) -> None:
+    mode = "RGB" if array.ndim == 4 else "L"
+    with zipfile.ZipFile(archive_path) as bundle:
+        for row, member in enumerate(progress(members)):
+            try:
+                pixels = np.asarray(Image.open(io.BytesIO(bundle.read(member))).convert(mode))
+            except (KeyError, OSError, zipfile.BadZipFile) as error:
+                raise DataError(
+                    f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
+                ) from error
+            if pixels.shape != array.shape[1:]:
+                raise DataError(
+                    f"{archive_path}: {member} is {pixels.shape}, expected {array.shape[1:]}."
+                )
+            array[row] = pixels

@@ -1,0 +1,90 @@
+"""Aligned faces of several sources as `faces.zip` holds them: 112 px, colour and grey."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.datasets.archives import archive, decoded, is_dev, read_csv
+
+Split = Literal["train", "dev", "val"]
+SIZE = 112
+COLOUR_SOURCES = frozenset({"utkface", "celeba"})
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Aligned faces of one split.
+
+    Attributes
+    ----------
+    names : list of str
+        Paths inside the archive.
+    images : (n, 112, 112, 3) uint8 RGB
+    landmarks : (n, 5, 2) float
+        Pixels of the 112 px frame.
+    rows : list of dict
+        The columns of `index.csv` as text.
+    """
+
+    names: list[str]
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    rows: list[dict[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """One column of the index, (n,) of str."""
+        return np.array([row[name] for row in self.rows])
+
+    def take(self, keep: NDArray[np.bool_]) -> "Faces":
+        """The rows where `keep` (n,) is True."""
+        chosen = np.flatnonzero(keep)
+        return Faces(
+            [self.names[row] for row in chosen],
+            self.images[chosen],
+            self.landmarks[chosen],
+            [self.rows[row] for row in chosen],
+        )
+
+    @property
+    def colour(self) -> NDArray[np.bool_]:
+        """(n,) True for colour photos; lfw and imfdb are grey here."""
+        return np.isin(self.column("source"), list(COLOUR_SOURCES))
+
+
+def read_faces(
+    data: Path,
+    split: Split,
+    cache_dir: Path,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+    file: str = "faces.zip",
+) -> Faces:
+    """Read one split of `faces.zip`, or of `masked_faces.zip` which has the same layout.
+
+    dev is the part of the archive's train rows that the hash of the name picks.
+
+    Raises
+    ------
+    DataError
+        When the archive is missing or broken.
+    """
+    path = archive(data, file)
+    rows = read_csv(path, "index.csv")
+    images = decoded(path, [row["path"] for row in rows], (SIZE, SIZE, 3), cache_dir, progress)
+    wanted = "val" if split == "val" else "train"
+    keep = np.array(
+        [
+            row["split"] == wanted and (split == "val" or is_dev(row["path"]) == (split == "dev"))
+            for row in rows
+        ]
+    )
+    landmarks = np.array(
+        [[[float(row[f"lm{i}x"]), float(row[f"lm{i}y"])] for i in range(5)] for row in rows]
+    )
+    return Faces([row["path"] for row in rows], images, landmarks, rows).take(keep)

@@ -1,0 +1,1 @@
+"""The shared face encoder: a vision transformer trained as a masked autoencoder."""

@@ -1,0 +1,127 @@
+"""From whatever a file holds to upright 8-bit sRGB: depth, palette, alpha, profile, orientation."""
+
+import io
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_STRIP_ROWS: Final = 256
+_Conversion = Callable[[Image.Image], Image.Image]
+
+
+def upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Decode the first frame of an opened image.
+
+    Parameters
+    ----------
+    image : PIL image
+        Of any mode; loaded by this call.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB in sRGB, over white, turned as EXIF says.
+    """
+    # In strips, so that no second full-size picture exists beside the result.
+    image.load()
+    to_rgb = _conversion(image)
+    width, height = image.size
+    result = np.empty((height, width, 3), dtype=np.uint8)
+    for top in range(0, height, _STRIP_ROWS):
+        bottom = min(top + _STRIP_ROWS, height)
+        result[top:bottom] = np.asarray(to_rgb(image.crop((0, top, width, bottom))))
+    return _turn_upright(result, _orientation(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # unreadable EXIF says nothing about the pixels
+        return 1
+
+
+def _turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _conversion(image: Image.Image) -> _Conversion:
+    """Return what turns a strip of this image into sRGB."""
+    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
+        to_plain = _scaling(image)
+        mode = "L"
+    elif image.mode in ("1", "L", "CMYK", "LAB") and "transparency" not in image.info:
+        to_plain = lambda strip: strip.convert("L") if strip.mode == "1" else strip  # noqa: E731
+        mode = "L" if image.mode == "1" else image.mode
+    else:
+        to_plain = _over_white
+        mode = "RGB"
+    profile = _profile_transform(image, mode)
+    if profile is None:
+        return lambda strip: to_plain(strip).convert("RGB")
+    transform = profile
+    return lambda strip: _applied(transform, to_plain(strip))
+
+
+def _applied(transform: ImageCms.ImageCmsTransform, strip: Image.Image) -> Image.Image:
+    return ImageCms.applyTransform(strip, transform) or strip
+
+
+def _over_white(strip: Image.Image) -> Image.Image:
+    if strip.mode in ("RGBa", "La"):
+        strip = strip.convert(strip.mode.upper())
+    transparent = "transparency" in strip.info or strip.mode in ("RGBA", "LA", "PA")
+    if not transparent:
+        return strip.convert("RGB")
+    key = strip.info.get("transparency")
+    if strip.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        strip.info["transparency"] = tuple(v >> 8 for v in key)  # 16-bit key, 8-bit pixels
+    strip = strip.convert("RGBA")
+    white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, strip).convert("RGB")
+
+
+def _scaling(image: Image.Image) -> _Conversion:
+    """Scale deep grey to 8 bits by the range that its values need; nothing is clipped."""
+    lowest, highest = (float(np.nan_to_num(v)) for v in image.getextrema())  # type: ignore[arg-type]
+    full = 65535.0
+    if image.mode == "F":
+        full = next((v for v in (1.0, 255.0, 65535.0) if highest <= v), highest)
+    elif highest > full:
+        full = 2.0**31 - 1
+    low = min(lowest, 0.0)
+    key = image.info.get("transparency")
+
+    def to_grey(strip: Image.Image) -> Image.Image:
+        values = np.nan_to_num(np.asarray(strip).astype(np.float64))
+        grey = np.rint(np.clip((values - low) / (full - low), 0, 1) * 255)
+        if isinstance(key, int):
+            grey[values == key] = 255
+        return Image.fromarray(grey.astype(np.uint8))
+
+    return to_grey
+
+
+def _profile_transform(image: Image.Image, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Build the way to sRGB from the embedded profile; None where there is none that fits."""
+    embedded = image.info.get("icc_profile")
+    try:
+        if mode == "LAB":
+            profile: Any = ImageCms.createProfile("LAB")
+        elif not embedded:
+            return None
+        else:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+            if mode == "RGB" and "srgb" in (profile.profile.profile_description or "").lower():
+                return None
+        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return None

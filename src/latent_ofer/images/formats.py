@@ -1,0 +1,152 @@
+"""What kind of file some bytes are, and whether they end too early; nothing is decoded here."""
+
+import struct
+from typing import Final
+
+SUPPORTED: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF")
+
+SUPPORTED_SUFFIXES: Final = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .gif .tif .tiff .avif".split()
+)
+UNSUPPORTED_SUFFIXES: Final = frozenset(
+    ".heic .heif .svg .svgz .jxl .jp2 .j2k .psd .ico .raw .dng .cr2 .cr3 .nef .arw".split()
+)
+"""Pictures to a user, not to us: they get an error row rather than silence."""
+
+_SIGNATURES: Final = (
+    (b"\xff\xd8", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"BM", "BMP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"8BPS", "PSD"),
+    (b"%PDF", "PDF"),
+    (b"qoif", "QOI"),
+    (b"DDS ", "DDS"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"\0\0\x01\0", "ICO"),
+)
+_HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"))
+
+
+def kind_of(data: bytes) -> str | None:
+    """Name the format by content: one of ``SUPPORTED``, another image format, or None.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file; only its beginning is looked at.
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[4:8] == b"ftyp":
+        return _kind_of_boxes(data)
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return kind
+    if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
+        return "PNM"
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<svg") or (start.startswith((b"<?xml", b"<!")) and b"<svg" in start):
+        return "SVG"
+    return None
+
+
+def _kind_of_boxes(data: bytes) -> str | None:
+    length = min(max(int.from_bytes(data[:4], "big"), 16), 512)
+    brands = {data[8:12], *(data[i : i + 4] for i in range(16, length, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    if brands & _HEIC_BRANDS or data[8:12] in (b"mif1", b"msf1"):
+        return "HEIC"
+    return None
+
+
+def is_cut_short(kind: str, data: bytes) -> bool:
+    """Whether the file says that it should be longer than it is.
+
+    A file that cannot be decoded is called truncated rather than corrupt on this ground.
+    """
+    if kind == "JPEG":
+        return b"\xff\xd9" not in data[-4096:]
+    if kind == "PNG":
+        return b"IEND" not in data[-4096:]
+    if kind == "GIF":
+        return b"\x3b" not in data[-64:]
+    if kind == "WebP":
+        return len(data) < 8 + int.from_bytes(data[4:8], "little")
+    if kind == "BMP":
+        return len(data) < int.from_bytes(data[2:6], "little")
+    if kind == "AVIF":
+        return _boxes_reach(data) > len(data)
+    return _strips_reach(data) > len(data)
+
+
+def _boxes_reach(data: bytes) -> int:
+    """Return where the last top-level box ends."""
+    position = 0
+    while position + 8 <= len(data):
+        size = int.from_bytes(data[position : position + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[position + 8 : position + 16], "big")
+        if size < 8:
+            return len(data)
+        position += size
+    return position
+
+
+def _strips_reach(data: bytes) -> int:
+    """Return where the last pixel strip, tile or directory of a TIFF's first page ends."""
+    order = "<" if data[:2] == b"II" else ">"
+    if data[2:4] not in (b"*\0", b"\0*"):
+        return 0
+    try:
+        (directory,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, directory)
+        tags = {
+            tag: (kind, number, directory + 10 + 12 * i)
+            for i in range(count)
+            for tag, kind, number in [struct.unpack_from(order + "HHI", data, directory + 2 + 12 * i)]
+        }
+        offsets = _numbers(data, order, tags.get(273) or tags.get(324))
+        lengths = _numbers(data, order, tags.get(279) or tags.get(325))
+    except struct.error:
+        return len(data) + 1
+    return max((start + length for start, length in zip(offsets, lengths, strict=False)), default=0)
+
+
+def _numbers(data: bytes, order: str, entry: tuple[int, int, int] | None) -> tuple[int, ...]:
+    if entry is None or entry[0] not in (3, 4):
+        return ()
+    kind, number, place = entry
+    letter, size = ("H", 2) if kind == 3 else ("I", 4)
+    if number * size > 4:
+        (place,) = struct.unpack_from(order + "I", data, place)
+    if place + number * size > len(data):
+        raise struct.error
+    return struct.unpack_from(f"{order}{number}{letter}", data, place)
+
+
+def announced_size(kind: str, data: bytes) -> tuple[int, int] | None:
+    """Width and height from a WebP header: its decoder reserves the canvas as soon as it opens."""
+    if kind != "WebP" or len(data) < 30:
+        return None
+    if data[12:16] == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        return width, int.from_bytes(data[27:30], "little") + 1
+    if data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if data[12:16] == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None

@@ -1,0 +1,242 @@
+"""The only place that decodes images: anything a user may hand in becomes upright RGB bytes."""
+
+import errno
+import io
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from latent_ofer.errors import ImageError, ImageErrorCode
+from latent_ofer.images import formats
+from latent_ofer.images.colour import upright_rgb
+
+MAX_BYTES: Final = 20 * 2**20
+MAX_PIXELS: Final = 50_000_000
+MAX_SIDE: Final = 20_000
+MAX_PIXELS_OF_ALL_SCANS: Final = 20 * MAX_PIXELS
+"""A progressive JPEG may repaint the picture without end; this many pixels take a few seconds."""
+
+ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Bounds memory whatever the number of threads; the filters of `warnings` are process-wide."""
+
+
+def load_image(source: ImageSource) -> NDArray[np.uint8]:
+    """Decode one image, upright, over white, in sRGB.
+
+    Parameters
+    ----------
+    source : path, bytes, PIL image or array
+        Arrays are RGB (H, W, 3) or grey (H, W), uint8.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB; a copy that the caller may change.
+
+    Raises
+    ------
+    ImageError
+        For every reason for which no image can be returned; see ``docs/errors.md``.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    try:
+        if isinstance(source, Image.Image):
+            _check_size(*source.size, name)
+            with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
+                return upright_rgb(source)
+        if isinstance(source, bytes):
+            data = source
+        elif name is not None:
+            data = _read(name)
+        else:
+            raise _error(
+                "not_an_image", None, f"a {type(source).__name__} is no image",
+                "give a path, bytes, a PIL image or an array",
+            )
+        return _decode(data, name)
+    except ImageError:
+        raise
+    except MemoryError:
+        raise _error("internal", name, "ran out of memory", "free some, or shrink it") from None
+    except Exception as problem:  # whatever a decoder throws on broken data is a property of them
+        raise _error(
+            "corrupt", name, f"damaged: {_one_line(problem)}", "get a fresh copy"
+        ) from problem
+
+
+def image_paths(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Replace folders by the images in them, all levels deep, sorted within each folder given.
+
+    Files that are named stay whatever their suffix, missing ones too; below a folder those with
+    the suffix of an image stay, known unsupported formats among them. Folders that cannot be
+    listed stay as they are, so that they become an error and not silence.
+    """
+    suffixes = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
+    result: list[Path] = []
+    for path in map(Path, paths):
+        if not os.path.isdir(path):
+            result.append(path)
+            continue
+        found: list[Path] = []
+
+        def keep_unlisted(problem: OSError, found: list[Path] = found) -> None:
+            found.append(Path(problem.filename))
+
+        for folder, _, names in os.walk(path, onerror=keep_unlisted):
+            found += [
+                Path(folder, name) for name in names if os.path.splitext(name)[1].lower() in suffixes
+            ]
+        result += sorted(found)
+    return result
+
+
+def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
+    right_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    if array.dtype != np.uint8 or not right_shape:
+        raise _error(
+            "not_an_image", None, f"an array of {array.dtype} {array.shape} is no image",
+            "give uint8 RGB (H, W, 3) or grey (H, W)",
+        )
+    _check_size(array.shape[1], array.shape[0], None)
+    return np.array(array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2))
+
+
+def _read(path: str) -> bytes:
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise PermissionError
+            raise _error("not_an_image", path, "a folder, not an image", "name the files in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise _error("not_an_image", path, "not a regular file", "name an image file")
+        if status.st_size > MAX_BYTES:
+            raise _too_large(path, status.st_size)
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except PermissionError:
+        raise _error("no_permission", path, "may not be read", "change its permissions") from None
+    except OSError as problem:
+        if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
+            raise _error("not_found", path, "does not exist", "check the path") from None
+        reason = problem.strerror or "cannot be read"
+        raise _error("internal", path, reason, "check the disk") from problem
+    except ValueError:
+        raise _error("not_found", path, "is no possible path", "check the path") from None
+
+
+def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
+    if not data:
+        raise _error("empty", name, "has no bytes", "get a fresh copy")
+    if len(data) > MAX_BYTES:
+        raise _too_large(name, len(data))
+    kind = formats.kind_of(data)
+    if kind is None:
+        raise _error("not_an_image", name, "is no image", f"give {_supported()}")
+    if kind not in formats.SUPPORTED:
+        raise _unsupported(kind, name)
+    announced = formats.announced_size(kind, data)
+    if announced is not None:
+        _check_size(*announced, name)
+    try:
+        with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"), _muted(kind == "TIFF"):
+            if kind == "PNG":
+                with Image.open(io.BytesIO(data), formats=["PNG"]) as checked:
+                    _check_size(*checked.size, name)
+                    checked.verify()  # loading alone leaves the pixels' checksums unread
+            with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
+                _check_size(*image.size, name)
+                _check_scans(kind, data, image, name)
+                return upright_rgb(image)
+    except (ImageError, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise _error(
+            "too_many_pixels", name, f"more than {MAX_PIXELS // 10**6} megapixels", "shrink it"
+        ) from None
+    except Exception as problem:
+        if "truncated" in str(problem).lower() or formats.is_cut_short(kind, data):
+            raise _error(
+                "truncated", name, f"the {kind} file ends too early", "get a complete copy"
+            ) from problem
+        raise _error(
+            "corrupt", name, f"damaged {kind} file: {_one_line(problem)}", "get a fresh copy"
+        ) from problem
+
+
+def _check_size(width: int, height: int, name: str | None) -> None:
+    if width < 1 or height < 1:
+        raise _error("empty", name, "has no pixels", "get a fresh copy")
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise _error(
+            "too_many_pixels", name,
+            f"{width} x {height} px, the limit is {MAX_PIXELS // 10**6} megapixels"
+            f" and {MAX_SIDE} px a side", "shrink it",
+        )
+
+
+def _check_scans(kind: str, data: bytes, image: Image.Image, name: str | None) -> None:
+    scans = data.count(b"\xff\xda") if kind == "JPEG" else 1
+    if scans * image.width * image.height > MAX_PIXELS_OF_ALL_SCANS and scans > 1:
+        raise _error("corrupt", name, f"paints itself {scans} times over", "save it again")
+
+
+@contextmanager
+def _muted(wanted: bool) -> Iterator[None]:
+    """Keep libtiff, which writes straight to the process's stderr, from adding to our one line."""
+    if not wanted:
+        yield
+        return
+    try:
+        saved = os.dup(2)
+    except OSError:  # no stderr at all
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _supported() -> str:
+    return ", ".join(formats.SUPPORTED[:-1]) + " or " + formats.SUPPORTED[-1]
+
+
+def _too_large(name: str | None, size: int) -> ImageError:
+    limit = MAX_BYTES // 2**20
+    return _error("too_large", name, f"{size / 2**20:.1f} MiB, the limit is {limit}", "shrink it")
+
+
+def _unsupported(kind: str, name: str | None) -> ImageError:
+    hints = {
+        "HEIC": "export it as JPEG (on a phone: camera format 'most compatible')",
+        "SVG": "export the drawing as PNG",
+        "PDF": "export the page as PNG",
+    }
+    hint = hints.get(kind, "save it as PNG or JPEG")
+    return _error("unsupported_format", name, f"{kind} is not supported", hint)
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:120] or type(problem).__name__
+
+
+def _error(code: ImageErrorCode, name: str | None, reason: str, remedy: str) -> ImageError:
+    shown = " ".join(repr(name)[1:-1].split()) if name is not None else "image"
+    return ImageError(code, name, f"{shown}: {reason}; {remedy}.")

@@ -1,0 +1,302 @@
+"""From a photo to an apparent expression: the stages in a row, in batches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack, overload
+
+import numpy as np
+
+from latent_ofer import arrays
+from latent_ofer.arrays import Pixels
+from latent_ofer.backends.protocol import Backend, Mask
+from latent_ofer.batching import outcomes
+from latent_ofer.crops import CropReader, Finder
+from latent_ofer.errors import ImageError
+from latent_ofer.images.load import ImageSource
+from latent_ofer.occlusion.patches import GRID
+from latent_ofer.results import Expression, FaceResult, Occlusion, Outcome
+from latent_ofer.stages import Stages
+from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
+
+BackendName = Literal["auto", "onnxruntime", "torch"]
+DetectorName = Literal["default", "paper"]
+OnError = Literal["raise", "return"]
+
+BATCH = 32
+"""Faces that pass the networks at a time, unless told otherwise."""
+
+
+class _Options(TypedDict, total=False):
+    crops: bool
+    labels: int
+    batch_size: int
+
+
+class LatentOFER:
+    """Reads apparent expressions from faces that something may partly hide.
+
+    Make one with `LatentOFER.from_pretrained()`. The constructor takes the parts themselves:
+    an engine, the thresholds of its detector, the side of an aligned face in pixels, and a face
+    finder (None: the one of the package, with `threads` threads, made when first needed).
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        thresholds: Thresholds,
+        image_size: int = 112,
+        finder: Finder | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._stages = Stages(backend, thresholds)
+        self._reader = CropReader(image_size, finder, threads)
+        self.image_size = image_size
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | Path | None = None,
+        backend: BackendName = "auto",
+        device: str = "auto",
+        threads: int | None = None,
+        detector: DetectorName = "default",
+    ) -> "LatentOFER":
+        """Load trained networks; nothing is downloaded.
+
+        Parameters
+        ----------
+        folder : path, optional
+            A folder of weights; the ones shipped with the package when left out.
+        backend : {"auto", "onnxruntime", "torch"}
+            "auto" takes onnxruntime where it is installed, else torch. The answers agree.
+        device : {"auto", "cpu"}
+            Where the networks run.
+        threads : int, optional
+            Threads of the engine; None leaves the choice to it.
+        detector : {"default", "paper"}
+            The trained occlusion detector, or the paper's deep SVDD (Eq. 1).
+
+        Raises
+        ------
+        WeightsError
+            If the weights are missing, altered or do not fit; the message names the file.
+        ValueError
+            If an argument is not one of the above.
+        """
+        _check_choice("backend", backend, ("auto", "onnxruntime", "torch"))
+        _check_choice("device", device, ("auto", "cpu"))
+        _check_choice("detector", detector, ("default", "paper"))
+        if threads is not None:
+            _check_positive("threads", threads)
+        weights = WeightsFolder.open(SHIPPED if folder is None else folder)
+        if detector not in weights.thresholds:
+            raise ValueError(f"the weights in {weights.path} have no detector {detector!r}")
+        return cls(
+            _open_backend(backend, weights, detector, threads),
+            weights.thresholds[detector],
+            weights.image_size,
+            threads=threads,
+        )
+
+    @overload
+    def predict(
+        self,
+        images: ImageSource,
+        *,
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[_Options],
+    ) -> list[FaceResult]: ...
+
+    @overload
+    def predict(
+        self,
+        images: Sequence[ImageSource],
+        *,
+        on_error: Literal["raise"] = ...,
+        **options: Unpack[_Options],
+    ) -> list[list[FaceResult]]: ...
+
+    @overload
+    def predict(
+        self, images: ImageSource, *, on_error: Literal["return"], **options: Unpack[_Options]
+    ) -> Outcome: ...
+
+    @overload
+    def predict(
+        self,
+        images: Sequence[ImageSource],
+        *,
+        on_error: Literal["return"],
+        **options: Unpack[_Options],
+    ) -> list[Outcome]: ...
+
+    def predict(
+        self,
+        images: ImageSource | Sequence[ImageSource],
+        *,
+        crops: bool = False,
+        labels: int = 8,
+        batch_size: int = BATCH,
+        on_error: OnError = "raise",
+    ) -> object:
+        """Find every face and read its apparent expression, before and after repair.
+
+        Parameters
+        ----------
+        images : path, bytes, PIL image or (H, W, 3) uint8 RGB array; or a list of them
+            One image gives a list of faces, from left to right, empty if there is none; a list
+            of images gives a list of such lists, in the same order.
+        crops : bool
+            The images are face crops already: one face each, none searched for; any size or
+            shape is centred on a square with repeated edges.
+        labels : {8, 7}
+            7 leaves out contempt and renormalises.
+        batch_size : int
+            Faces that pass the networks at a time, across images.
+        on_error : {"raise", "return"}
+            "return" puts an `ImageError` in the place of an image that cannot be used.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be used and `on_error` is "raise".
+        ValueError
+            If an argument is out of range.
+        """
+        _check_choice("on_error", on_error, ("raise", "return"))
+        several = isinstance(images, list | tuple)
+        collected = []
+        for outcome in self.predict_each(
+            images if several else [images],  # type: ignore[arg-type, list-item]
+            crops=crops,
+            labels=labels,
+            batch_size=batch_size,
+        ):
+            if isinstance(outcome, ImageError) and on_error == "raise":
+                raise outcome
+            collected.append(outcome)
+        return collected if several else collected[0]
+
+    def predict_each(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        crops: bool = False,
+        labels: int = 8,
+        batch_size: int = BATCH,
+    ) -> Iterator[Outcome]:
+        """`predict` for long lists: one outcome an image, in order, as batches fill.
+
+        Images are read as they are needed and only their aligned faces are kept; an image that
+        cannot be used gives its `ImageError`.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range.
+        """
+        _check_choice("labels", labels, (8, 7))
+        _check_positive("batch_size", batch_size)
+        read = self._reader.whole if crops else self._reader.faces
+        return outcomes(images, read, self._stages, labels, batch_size)
+
+    def detect(self, face: Pixels) -> Any:
+        """Which patches hide an aligned face (S, S, 3) uint8, or each of a batch (B, S, S, 3).
+
+        Returns
+        -------
+        Occlusion, or a list of them for a batch
+
+        Raises
+        ------
+        ValueError
+            If the array is not of that shape and type.
+        """
+        faces, single = arrays.as_batch(face, self.image_size)
+        occlusions: list[Occlusion] = []
+        for part in _parts(len(faces)):
+            occlusions += self._stages.detect(faces[part])
+        return occlusions[0] if single else occlusions
+
+    def reconstruct(self, face: Pixels, mask: Mask) -> Pixels:
+        """Repair the hidden part of an aligned face, or of each of a batch.
+
+        Parameters
+        ----------
+        face : (S, S, 3) or (B, S, S, 3) uint8 RGB
+        mask : (14, 14) or (S, S) bool, or one for each face
+            True where hidden. Visible pixels come back untouched.
+
+        Returns
+        -------
+        uint8 RGB of the shape of `face`
+
+        Raises
+        ------
+        ValueError
+            If an array is not of these shapes and types.
+        """
+        faces, single = arrays.as_batch(face, self.image_size)
+        patches, pixels = arrays.as_masks(mask, len(faces), self.image_size)
+        repaired = faces.copy()
+        for part in _parts(len(faces)):
+            repaired[part] = self._stages.reconstruct(faces[part], patches[part])
+        if pixels is not None:
+            repaired = np.where(pixels[..., None], repaired, faces)
+        return repaired[0] if single else repaired
+
+    def recognise(self, face: Pixels, mask: Mask | None = None) -> Any:
+        """Read the apparent expression of an aligned face, or of each of a batch, as it is.
+
+        Parameters
+        ----------
+        face : (S, S, 3) or (B, S, S, 3) uint8 RGB
+        mask : (14, 14) or (S, S) bool, or one for each face, optional
+            True where the face was hidden; nothing is repaired here.
+
+        Returns
+        -------
+        Expression, or a list of them for a batch
+
+        Raises
+        ------
+        ValueError
+            If an array is not of these shapes and types.
+        """
+        faces, single = arrays.as_batch(face, self.image_size)
+        nothing = np.zeros((GRID, GRID), dtype=np.bool_)
+        given = nothing if mask is None else mask
+        patches, _ = arrays.as_masks(given, len(faces), self.image_size)
+        expressions: list[Expression] = []
+        for part in _parts(len(faces)):
+            expressions += self._stages.recognise(faces[part], patches[part])
+        return expressions[0] if single else expressions
+
+
+def _open_backend(
+    name: BackendName, weights: WeightsFolder, detector: str, threads: int | None
+) -> Backend:
+    # One engine each, imported only when chosen: the base install has no torch.
+    if name == "onnxruntime" or (name == "auto" and find_spec("onnxruntime")):
+        from latent_ofer.backends.onnx import OnnxBackend
+
+        return OnnxBackend(weights, detector, threads)
+    from latent_ofer.backends.torch import TorchBackend
+
+    return TorchBackend(weights, detector, threads)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(start, start + BATCH) for start in range(0, count, BATCH))
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")

@@ -1,0 +1,1 @@
+"""The expression recogniser: CNN attention picks the latents that matter."""

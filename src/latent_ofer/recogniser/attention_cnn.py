@@ -1,0 +1,136 @@
+"""ResNet-18 and the attention heads of DAN (paper, 3.4)."""
+
+import torch
+from torch import Tensor, nn
+
+from latent_ofer.labels import EXPRESSIONS
+
+MEAN = 0.5
+STD = 0.25
+FEATURES = 512
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.bn1(self.conv1(x)).relu()
+        out: Tensor = (self.bn2(self.conv2(y)) + shortcut).relu()
+        return out
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 up to its last feature map, whose stage keeps the resolution.
+
+    At 112 px the map is 7 x 7, as DAN's is at 224 px.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = _stage(64, 64, 1)
+        self.layer2 = _stage(64, 128, 2)
+        self.layer3 = _stage(128, 256, 2)
+        self.layer4 = _stage(256, FEATURES, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, BasicBlock):
+                nn.init.zeros_(module.bn2.weight)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Feature map.
+
+        Parameters
+        ----------
+        faces : (B, 3, S, S) float in [0, 1]
+
+        Returns
+        -------
+        (B, 512, S / 16, S / 16)
+        """
+        x = ((faces - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        x = self.maxpool(self.bn1(self.conv1(x)).relu())
+        out: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return out
+
+
+def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1))
+
+
+class PlainCNN(nn.Module):
+    """The teacher: ResNet-18, global average, one linear layer."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.backbone = ResNet18()
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(FEATURES, len(EXPRESSIONS))
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """(B, 3, S, S) float in [0, 1] -> logits (B, 8)."""
+        out: Tensor = self.fc(self.dropout(self.backbone(faces).mean((2, 3))))
+        return out
+
+
+class AttentionHead(nn.Module):
+    """One of DAN's heads: spatial attention, then a channel gate.
+
+    Parameters
+    ----------
+    width : int
+        Channels inside the spatial branch (256 in DAN).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.reduce = nn.Sequential(
+            nn.Conv2d(FEATURES, width, 1, bias=False), nn.BatchNorm2d(width)
+        )
+        self.square = nn.Conv2d(width, FEATURES, 3, padding=1, bias=False)
+        self.wide = nn.Conv2d(width, FEATURES, (1, 3), padding=(0, 1), bias=False)
+        self.tall = nn.Conv2d(width, FEATURES, (3, 1), padding=(1, 0), bias=False)
+        self.norm = nn.BatchNorm2d(FEATURES)
+        self.gate = nn.Sequential(
+            nn.Linear(FEATURES, FEATURES // 16),
+            nn.ReLU(),
+            nn.Linear(FEATURES // 16, FEATURES),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend to a feature map.
+
+        Parameters
+        ----------
+        features : (B, 512, H, W)
+
+        Returns
+        -------
+        vector : (B, 512)
+            Gated average of the attended map.
+        spatial : (B, H, W)
+            Non-negative weights of the positions.
+        """
+        y = self.reduce(features)
+        y = self.norm(self.square(y) + self.wide(y) + self.tall(y)).relu()
+        spatial = y.mean(1)
+        attended = (features * spatial[:, None]).mean((2, 3))
+        return attended * self.gate(attended), spatial

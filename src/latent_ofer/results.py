@@ -1,0 +1,213 @@
+"""What comes out: plain frozen data with named fields, and ways to write it down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.errors import ImageError
+from latent_ofer.labels import EXPRESSIONS
+
+if TYPE_CHECKING:
+    import pandas
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+def _plain(array: FloatArray) -> list[Any]:
+    """Nested lists, to six decimals: more is noise and makes files twice as long."""
+    nested: list[Any] = np.round(array.astype(np.float64), 6).tolist()
+    return nested
+
+
+@dataclass(frozen=True, eq=False)
+class Occlusion:
+    """Which patches hide the face.
+
+    Attributes
+    ----------
+    scores : (14, 14) float
+        Higher is more likely hidden: a probability from the `default` detector, a distance
+        to the centre of clean faces from the `paper` detector (Eq. 1).
+    mask : (14, 14) bool
+        True where the score exceeds the threshold: the patch is hidden.
+    ratio : float
+        Share of hidden patches, 0 to 1.
+    threshold : float
+        The threshold that was used; grey and colour faces have their own.
+    """
+
+    scores: FloatArray
+    mask: NDArray[np.bool_]
+    ratio: float
+    threshold: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python, safe for JSON."""
+        return {
+            "scores": _plain(self.scores),
+            "mask": self.mask.tolist(),
+            "ratio": self.ratio,
+            "threshold": self.threshold,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """An apparent expression: what a face looks like, not what a person feels.
+
+    Attributes
+    ----------
+    expression : str
+        The likeliest label.
+    confidence : float
+        Its calibrated probability, 0 to 1.
+    probabilities : dict of str to float
+        One per label, in the order of `latent_ofer.EXPRESSIONS`; they sum to 1.
+    attention : (14, 14) float
+        Where the recogniser looked, row-major from the top left; higher is more.
+    """
+
+    expression: str
+    confidence: float
+    probabilities: dict[str, float]
+    attention: FloatArray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python, safe for JSON."""
+        return {
+            "expression": self.expression,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "attention": _plain(self.attention),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class FaceResult:
+    """One face: its apparent expression after repair, and each step on the way there.
+
+    Attributes
+    ----------
+    expression, confidence, probabilities, attention
+        As in `Expression`, read from the repaired face.
+    before : Expression
+        The same recogniser on the face as it came.
+    occlusion : Occlusion
+        What hides the face.
+    box : (x0, y0, x1, y1) floats, pixels, or None
+        In the upright photo (EXIF orientation applied); None when the input was a crop.
+    landmarks : (5, 2) float, pixels, or None
+        Eyes, nose, corners of the mouth as (x, y) in the upright photo; None for a crop.
+    face : (S, S, 3) uint8 RGB
+        The aligned face.
+    reconstruction : (S, S, 3) uint8 RGB
+        The repaired face; equal to `face` where nothing is hidden.
+    """
+
+    expression: str
+    confidence: float
+    probabilities: dict[str, float]
+    before: Expression
+    occlusion: Occlusion
+    attention: FloatArray
+    box: tuple[float, float, float, float] | None
+    landmarks: FloatArray | None
+    face: NDArray[np.uint8]
+    reconstruction: NDArray[np.uint8]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the two pictures as plain Python, safe for JSON."""
+        return {
+            "expression": self.expression,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "before": self.before.to_dict(),
+            "occlusion": self.occlusion.to_dict(),
+            "attention": _plain(self.attention),
+            "box": None if self.box is None else [round(float(v), 2) for v in self.box],
+            "landmarks": None if self.landmarks is None else _plain(self.landmarks),
+        }
+
+
+Outcome = list[FaceResult] | ImageError
+"""What one image gives: its faces (none, if none was found), or why it cannot be used."""
+
+
+def to_dataframe(results: Sequence[FaceResult] | Sequence[Outcome]) -> "pandas.DataFrame":
+    """Lay results out as a table, one row a face.
+
+    Parameters
+    ----------
+    results : list of FaceResult, or list of such lists
+        What `predict` returned. An image without a face and an `ImageError` take a row each,
+        so no image goes missing.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns image, status ("ok", "no_face", "error"), face, faces, expression, confidence,
+        before_expression, before_confidence, hidden_ratio, x0, y0, x1, y1 (pixels),
+        p_<label> and before_p_<label>, error_code, error_message.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "to_dataframe needs pandas, which is not installed: pip install pandas"
+        ) from error
+    outcomes = _by_image(results)
+    rows = [row for image, outcome in enumerate(outcomes) for row in _rows(image, outcome)]
+    return pandas.DataFrame(rows, columns=_columns())
+
+
+def _by_image(results: Sequence[FaceResult] | Sequence[Outcome]) -> list[Outcome]:
+    faces = [item for item in results if isinstance(item, FaceResult)]
+    if faces and len(faces) == len(results):
+        return [faces]
+    outcomes = [item for item in results if isinstance(item, list | ImageError)]
+    if len(outcomes) != len(results):
+        raise ValueError("to_dataframe takes a list of FaceResult or a list of such lists")
+    return outcomes
+
+
+def _columns() -> list[str]:
+    return [
+        *("image", "status", "face", "faces", "expression", "confidence"),
+        *("before_expression", "before_confidence", "hidden_ratio", "x0", "y0", "x1", "y1"),
+        *(f"p_{label}" for label in EXPRESSIONS),
+        *(f"before_p_{label}" for label in EXPRESSIONS),
+        *("error_code", "error_message"),
+    ]
+
+
+def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
+    if isinstance(outcome, ImageError):
+        error = {"error_code": outcome.code, "error_message": outcome.message}
+        return [{"image": image, "status": "error", **error}]
+    if not outcome:
+        return [{"image": image, "status": "no_face", "faces": 0}]
+    return [
+        {
+            "image": image,
+            "status": "ok",
+            "face": index,
+            "faces": len(outcome),
+            "expression": face.expression,
+            "confidence": face.confidence,
+            "before_expression": face.before.expression,
+            "before_confidence": face.before.confidence,
+            "hidden_ratio": face.occlusion.ratio,
+            **dict(zip(("x0", "y0", "x1", "y1"), face.box or (None,) * 4, strict=True)),
+            **{f"p_{label}": p for label, p in face.probabilities.items()},
+            **{f"before_p_{label}": p for label, p in face.before.probabilities.items()},
+        }
+        for index, face in enumerate(outcome)
+    ]

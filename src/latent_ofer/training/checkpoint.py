@@ -1,0 +1,110 @@
+"""Checkpoints: our own training state, and the weights that later stages read."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.errors import StaleError, WeightsError
+
+WEIGHTS = "weights.safetensors"
+STATE = "state.pt"
+
+
+def write_whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that it is either the old one or the whole new one.
+
+    `write` gets the path of a temporary file in the same folder, which is synced and
+    then renamed to `target`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        write(partial)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_state(run: Path, state: dict[str, Any]) -> None:
+    """Keep what is needed to go on with training."""
+    write_whole(run / STATE, lambda path: torch.save(state, path))
+
+
+def load_state(run: Path) -> dict[str, Any] | None:
+    """The state to go on from, or None when there is none."""
+    path = run / STATE
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def save_weights(run: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Path:
+    """Write a finished stage's weights with what they were trained on as metadata."""
+    path = run / WEIGHTS
+    plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    write_whole(path, lambda p: save_file(plain, p, metadata={"about": json.dumps(about)}))
+    file_sha256.cache_clear()
+    return path
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A finished stage: tensors by name, and what they were trained on."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def load_weights(run: Path) -> Weights:
+    """Read a finished stage.
+
+    Raises
+    ------
+    WeightsError
+        When the stage has not been trained, or its file is broken.
+    """
+    path = run / WEIGHTS
+    if not path.exists():
+        raise WeightsError(f"{path}: not found. Train that stage first: train {run.name}.")
+    try:
+        with safe_open(path, framework="pt") as bundle:
+            about = json.loads((bundle.metadata() or {}).get("about", "{}"))
+            tensors = {name: bundle.get_tensor(name) for name in bundle.keys()}  # noqa: SIM118
+    except Exception as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error}).") from error
+    return Weights(path, tensors, about)
+
+
+def parents_of(runs: Path, *stages: str) -> dict[str, str]:
+    """SHA-256 of the finished weights of the stages that another one is trained on."""
+    return {stage: file_sha256(load_weights(runs / stage).path) for stage in stages}
+
+
+def check_fresh(weights: Weights, runs: Path) -> None:
+    """Refuse weights that were trained on other parents than the ones at hand.
+
+    Raises
+    ------
+    StaleError
+        Names the parent that changed and the command that mends it.
+    """
+    for stage, digest in weights.about.get("parents", {}).items():
+        if file_sha256(runs / stage / WEIGHTS) != digest:
+            own = weights.path.parent.name
+            raise StaleError(
+                f"{weights.path}: trained on another '{stage}' than the one in {runs}. "
+                f"Run train {own}, or train all, which redoes what is stale."
+            )
