@@ -60,12 +60,14 @@ def _read(source: ImageSource, read: Callable[[ImageSource], list[Crop]]) -> _Wa
     # Whatever goes wrong with one image must not cost the others.
     except Exception as problem:
         path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-        reason = f"{type(problem).__name__}: {problem}"
-        error = ImageError(
-            "internal", path, f"{path or 'image'}: failed ({reason}); please report this image"
+        failure = ImageError(
+            "internal",
+            path,
+            f"{path or 'image'}: failed ({type(problem).__name__}: {problem}); "
+            "please report this image",
         )
-        error.__cause__ = problem
-        return _Waiting(error=error)
+        failure.__cause__ = problem
+        return _Waiting(error=failure)
 
 
 def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:

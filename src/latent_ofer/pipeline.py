@@ -83,6 +83,8 @@ class LatentOFER:
             If the weights are missing, altered or do not fit; the message names the file.
         ValueError
             If an argument is not one of the above.
+        ImportError
+            If the backend is not installed; the message says what to install.
         """
         _check_choice("backend", backend, ("auto", "onnxruntime", "torch"))
         _check_choice("device", device, ("auto", "cpu"))
@@ -99,8 +101,9 @@ class LatentOFER:
             threads=threads,
         )
 
+    # A str is a sequence of str as well: the overloads for one image come first and win.
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]
         self,
         images: ImageSource,
         *,
@@ -118,7 +121,7 @@ class LatentOFER:
     ) -> list[list[FaceResult]]: ...
 
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]
         self, images: ImageSource, *, on_error: Literal["return"], **options: Unpack[_Options]
     ) -> Outcome: ...
 
@@ -282,6 +285,8 @@ def _open_backend(
         from latent_ofer.backends.onnx import OnnxBackend
 
         return OnnxBackend(weights, detector, threads)
+    if not find_spec("torch"):
+        raise ImportError("this backend needs torch: pip install 'latent-ofer[train]'")
     from latent_ofer.backends.torch import TorchBackend
 
     return TorchBackend(weights, detector, threads)

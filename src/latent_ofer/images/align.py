@@ -96,7 +96,7 @@ def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> ND
     -------
     (size, size, 3) uint8
     """
-    back = np.linalg.inv(matrix[:, :2])
+    back: NDArray[np.float64] = np.linalg.inv(matrix[:, :2]).astype(np.float64)
     # Corners at whole numbers from here on, as Pillow counts.
     shift = back @ (-0.5 - matrix[:, 2]) + 0.5
     step = math.hypot(back[0, 0], back[1, 0])
@@ -138,7 +138,8 @@ def _reduced_patch(
     before = np.maximum(0, -((low - start) // factor))
     after = np.maximum(0, -(-(high - start) // factor) - [pixels.shape[1], pixels.shape[0]])
     pads = ((before[1], after[1]), (before[0], after[0]), (0, 0))
-    return Image.fromarray(np.pad(pixels, pads, mode="edge")), (start - before * factor).astype(float)
+    origin = (start - before * factor).astype(np.float64)
+    return Image.fromarray(np.pad(pixels, pads, mode="edge")), origin
 
 
 def square_crop(image: NDArray[np.uint8], size: int = TEMPLATE_SIZE) -> NDArray[np.uint8]:

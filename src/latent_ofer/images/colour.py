@@ -91,7 +91,7 @@ def _over_white(strip: Image.Image) -> Image.Image:
 
 def _scaling(image: Image.Image) -> _Conversion:
     """Scale deep grey to 8 bits by the range that its values need; nothing is clipped."""
-    lowest, highest = (float(np.nan_to_num(v)) for v in image.getextrema())  # type: ignore[arg-type]
+    lowest, highest = (float(np.nan_to_num(v)) for v in image.getextrema())
     full = 65535.0
     if image.mode == "F":
         full = next((v for v in (1.0, 255.0, 65535.0) if highest <= v), highest)

@@ -35,6 +35,7 @@ _SIGNATURES: Final = (
     (b"#?RADIANCE", "Radiance HDR"),
     (b"\0\0\x01\0", "ICO"),
 )
+_TAG_BYTES: Final = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"))
 
 
@@ -101,7 +102,7 @@ def _boxes_reach(data: bytes) -> int:
         if size < 8:
             return len(data)
         position += size
-    return position
+    return position + 8 * (position < len(data))
 
 
 def _strips_reach(data: bytes) -> int:
@@ -112,28 +113,27 @@ def _strips_reach(data: bytes) -> int:
     try:
         (directory,) = struct.unpack_from(order + "I", data, 4)
         (count,) = struct.unpack_from(order + "H", data, directory)
-        tags = {
-            tag: (kind, number, directory + 10 + 12 * i)
-            for i in range(count)
-            for tag, kind, number in [struct.unpack_from(order + "HHI", data, directory + 2 + 12 * i)]
-        }
-        offsets = _numbers(data, order, tags.get(273) or tags.get(324))
-        lengths = _numbers(data, order, tags.get(279) or tags.get(325))
+        tags = {}
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, kind, number = struct.unpack_from(order + "HHI", data, entry)
+            tags[tag] = _numbers(data, order, kind, number, entry + 8)
     except struct.error:
         return len(data) + 1
+    offsets = tags.get(273) or tags.get(324) or ()
+    lengths = tags.get(279) or tags.get(325) or ()
     return max((start + length for start, length in zip(offsets, lengths, strict=False)), default=0)
 
 
-def _numbers(data: bytes, order: str, entry: tuple[int, int, int] | None) -> tuple[int, ...]:
-    if entry is None or entry[0] not in (3, 4):
-        return ()
-    kind, number, place = entry
-    letter, size = ("H", 2) if kind == 3 else ("I", 4)
+def _numbers(data: bytes, order: str, kind: int, number: int, place: int) -> tuple[int, ...]:
+    """Read a tag's values; those that are no whole numbers are only checked to be there."""
+    size = _TAG_BYTES.get(kind, 1)
     if number * size > 4:
         (place,) = struct.unpack_from(order + "I", data, place)
     if place + number * size > len(data):
         raise struct.error
-    return struct.unpack_from(f"{order}{number}{letter}", data, place)
+    if kind not in (3, 4):
+        return ()
+    return struct.unpack_from(f"{order}{number}{'H' if kind == 3 else 'I'}", data, place)
 
 
 def announced_size(kind: str, data: bytes) -> tuple[int, int] | None:

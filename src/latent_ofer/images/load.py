@@ -96,9 +96,8 @@ def image_paths(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
             found.append(Path(problem.filename))
 
         for folder, _, names in os.walk(path, onerror=keep_unlisted):
-            found += [
-                Path(folder, name) for name in names if os.path.splitext(name)[1].lower() in suffixes
-            ]
+            files = (Path(folder, name) for name in names)
+            found += [file for file in files if file.suffix.lower() in suffixes]
         result += sorted(found)
     return result
 

@@ -63,7 +63,7 @@ def paste_procedural(
     surface = _surface(rng, face, bare) * _relief(rng, alpha, scale)
     if len(shape) > 1:
         surface *= _seams(rng, shapes.on_canvas(shape, scale, angle, centre), side)
-    surface += rng.uniform(0, 5) * rng.standard_normal((side, side, 1), dtype=np.float32)
+    surface += max(0, rng.uniform(-4, 3)) * rng.standard_normal((side, side, 1), dtype=np.float32)
     if grey:
         surface = np.repeat(surface @ LUMA, 3, axis=2)
     opacity = np.asarray(alpha, dtype=np.float32)[..., None] / 255
@@ -104,16 +104,20 @@ def _relief(rng: Generator, alpha: Image.Image, scale: float) -> NDArray[np.floa
     light = ambient + rng.uniform(0, 1.4) * slope
     gloss = rng.uniform(0, 1.5) * np.maximum(slope - 0.25, 0) if rng.random() < 0.3 else 0
     factors = (light + gloss)[..., None] + rng.uniform(0, 0.3) * textures.ramp(rng, alpha.width)
-    return np.clip(factors * rng.uniform(0.75, 1.2), 0.05, 2).astype(np.float32)
+    inside = np.asarray(alpha, dtype=np.float32)[..., None] / 255
+    usual = max(float((factors * inside).sum() / max(inside.sum(), 1e-6)), 0.1)
+    bright = rng.uniform(0.7, 1.25) / usual
+    return np.asarray(np.clip(factors * bright, 0.05, 2), dtype=np.float32)
 
 
 def _seams(rng: Generator, outlines: list[shapes.Points], side: int) -> NDArray[np.float32]:
     """Darken where the parts of a thing meet, as between fingers: factors (S, S, 1)."""
     picture = Image.new("L", (2 * side, 2 * side))
     draw = ImageDraw.Draw(picture)
+    width = int(rng.integers(1, 4))
     for outline in outlines:
-        closed = np.concatenate([outline, outline[:1]])
-        draw.line((2 * closed).ravel().tolist(), fill=255, width=int(rng.integers(1, 5)))
+        # Filled with nothing, so that a part in front hides the borders of those behind it.
+        draw.polygon((2 * outline).ravel().tolist(), fill=0, outline=255, width=width)
     lines = picture.reduce(2).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
     depth = np.float32(rng.uniform(0, 0.7))
     return np.float32(1) - depth * np.asarray(lines, np.float32)[..., None] / np.float32(255)
@@ -127,7 +131,7 @@ def _shadow(rng: Generator, alpha: Image.Image, unit: float) -> NDArray[np.float
     moved = blurred.transform(
         alpha.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy), Image.Resampling.BILINEAR
     )
-    return np.float32(depth) * np.asarray(moved, dtype=np.float32)[..., None] / np.float32(255)
+    return np.asarray(moved, dtype=np.float32)[..., None] * np.float32(depth / 255)
 
 
 def paste_patchwork(

@@ -48,13 +48,13 @@ def ramp(rng: Generator, side: int) -> Picture:
     angle = rng.uniform(0, 2 * np.pi)
     line = np.linspace(-1, 1, side, dtype=np.float32)
     slope = np.float32(np.cos(angle)) * line + np.float32(np.sin(angle)) * line[:, None]
-    return slope[..., None]
+    return np.asarray(slope[..., None])
 
 
 def mixed(first: Picture, second: Picture, weight: NDArray[np.floating]) -> Picture:
     """Go from one colour or picture (weight 0 and less) to another (1 and more)."""
-    share = np.clip(weight, 0, 1).astype(np.float32)
-    return first * (np.float32(1) - share) + second * share
+    share: Picture = np.clip(weight, 0, 1).astype(np.float32)
+    return np.asarray(first * (np.float32(1) - share) + second * share)
 
 
 def flat(rng: Generator, side: int, first: Colour, second: Colour) -> Picture:
@@ -106,8 +106,9 @@ def skin(rng: Generator, side: int, first: Colour, second: Colour) -> Picture:
     """A skin tone with blotches, fine grain and a few creases; ``first`` only tints it."""
     tone = _colour(SKIN[rng.integers(len(SKIN))] * 0.8 * rng.uniform(0.8, 1.3) + 0.2 * first)
     tint = np.array([6, 9, 8], dtype=np.float32)
-    base = tone + tint * noise(rng, side, (5, 5)) + 3 * noise(rng, side, (side, side))
-    return base * (1 - 0.25 * _strokes(rng, side, int(rng.integers(0, 6)), 0.5))
+    base = tone + tint * noise(rng, side, (5, 5)) + 1.5 * noise(rng, side, (side, side))
+    creases = _strokes(rng, side, int(rng.integers(0, 6)))
+    return np.asarray(base * (1 - np.float32(0.25) * creases))
 
 
 def writing(rng: Generator, side: int, first: Colour, second: Colour) -> Picture:
@@ -151,13 +152,13 @@ def clutter(rng: Generator, side: int, first: Colour, second: Colour) -> Picture
     return np.asarray(picture, dtype=np.float32)
 
 
-def _strokes(rng: Generator, side: int, count: int, width: float) -> Picture:
+def _strokes(rng: Generator, side: int, count: int) -> Picture:
     """Draw thin lines (S, S, 1) in 0-1 across the picture."""
     picture = Image.new("L", (side * 2, side * 2))
     draw = ImageDraw.Draw(picture)
     for _ in range(count):
         ends = rng.uniform(0, 2 * side, 4).tolist()
-        draw.line(ends, fill=255, width=max(1, round(width * 2)))
+        draw.line(ends, fill=255, width=1)
     return np.asarray(picture.reduce(2), np.float32)[..., None] / np.float32(255)
 
 

@@ -15,43 +15,53 @@ ERASED = (0.02, 0.2)
 
 
 def augment(faces: Tensor, size: int, erase: float, generator: torch.Generator) -> Tensor:
-    """Flip, turn, zoom, shift, relight, and put one grey box over some faces.
+    """Flip, turn, zoom, shift, relight, and put one grey box over some faces."""
+    moved = move(faces, size, generator)
+    return erase_boxes(relight(moved, generator), erase, generator)
+
+
+def move(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Flip, turn, zoom and shift each picture, all its channels together.
 
     Parameters
     ----------
-    faces : (B, C, S, S) float in [0, 1]
+    pictures : (B, C, S, S) float in [0, 1]
     size : int
         Pixels of a side of the result.
-    erase : float
-        Share of faces that get a box over 2-20 % of the picture.
 
     Returns
     -------
     (B, C, size, size) float in [0, 1]
     """
-    b = len(faces)
-
-    def uniform(limit: float) -> Tensor:
-        return (torch.rand(b, generator=generator) * 2 - 1) * limit
-
-    angle, zoom = uniform(ROTATION), 1 + uniform(ZOOM)
+    b = len(pictures)
+    angle, zoom = _uniform(b, ROTATION, generator), 1 + _uniform(b, ZOOM, generator)
     flip = torch.where(torch.rand(b, generator=generator) < 0.5, -1.0, 1.0)
     rows = torch.stack(
         [
-            torch.stack([flip * zoom * angle.cos(), -zoom * angle.sin(), uniform(SHIFT)], 1),
-            torch.stack([flip * zoom * angle.sin(), zoom * angle.cos(), uniform(SHIFT)], 1),
+            torch.stack([flip * zoom * angle.cos(), -zoom * angle.sin(), _uniform(b, SHIFT, generator)], 1),
+            torch.stack([flip * zoom * angle.sin(), zoom * angle.cos(), _uniform(b, SHIFT, generator)], 1),
         ],
         1,
     )
-    grid = F.affine_grid(rows, [b, faces.shape[1], size, size], align_corners=False)
-    faces = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+    grid = F.affine_grid(rows, [b, pictures.shape[1], size, size], align_corners=False)
+    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+
+
+def relight(faces: Tensor, generator: torch.Generator) -> Tensor:
+    """Change contrast and brightness; (B, C, S, S) in and out, float in [0, 1]."""
+    b = len(faces)
     mean = faces.mean((1, 2, 3), keepdim=True)
-    contrast = (1 + uniform(CONTRAST))[:, None, None, None]
-    faces = (faces - mean) * contrast + mean + uniform(LIGHT)[:, None, None, None] * 0.5
-    return _erase(faces.clamp(0, 1), erase, generator)
+    contrast = 1 + _uniform(b, CONTRAST, generator)[:, None, None, None]
+    light = _uniform(b, LIGHT, generator)[:, None, None, None] * 0.5
+    return ((faces - mean) * contrast + mean + light).clamp(0, 1)
 
 
-def _erase(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def _uniform(count: int, limit: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) * 2 - 1) * limit
+
+
+def erase_boxes(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Put a box of one tone over 2-20 % of some faces; `share` of them get one."""
     b, _, h, w = faces.shape
     low, high = ERASED
     area = low + (high - low) * torch.rand(b, generator=generator)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.archives import archive, file_sha256
 from latent_ofer.errors import StaleError, WeightsError
+from latent_ofer.training.recipe import Recipe
 
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
@@ -91,6 +92,17 @@ def load_weights(run: Path) -> Weights:
 def parents_of(runs: Path, *stages: str) -> dict[str, str]:
     """SHA-256 of the finished weights of the stages that another one is trained on."""
     return {stage: file_sha256(load_weights(runs / stage).path) for stage in stages}
+
+
+def describe(
+    recipe: Recipe, data: Path, archives: Iterable[str], runs: Path, parents: Iterable[str]
+) -> dict[str, Any]:
+    """What a stage is trained on: hashes of its recipe, its archives and its parents."""
+    return {
+        "recipe": recipe.digest(),
+        "data": {name: file_sha256(archive(data, name)) for name in archives},
+        "parents": parents_of(runs, *parents),
+    }
 
 
 def check_fresh(weights: Weights, runs: Path) -> None:

@@ -108,7 +108,7 @@ def fit(job: Job, recipe: Recipe, resume: bool, quiet: bool = False) -> dict[str
         trained = {name: value.clone() for name, value in job.model.state_dict().items()}
         job.model.load_state_dict(average)
         job.model.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), _precision(recipe):
             figures = dict(job.dev(job.model))
         job.model.load_state_dict(trained)
         save_state(
@@ -147,7 +147,7 @@ def _epoch(
         rate = recipe.learning_rate * schedule(step, recipe.epochs * job.steps_per_epoch, recipe)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
+        with _precision(recipe):
             loss, figures = job.loss(job.model, batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -158,6 +158,10 @@ def _epoch(
             sums[name] = sums.get(name, 0.0) + value
         batches.show(loss=sums["loss"] / done)
     return {name: total / max(done, 1) for name, total in sums.items()}
+
+
+def _precision(recipe: Recipe) -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16)
 
 
 def schedule(step: int, total: int, recipe: Recipe) -> float:

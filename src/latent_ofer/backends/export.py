@@ -1,0 +1,144 @@
+"""From trained networks to the shippable folder: one weights file, graphs that point into it.
+
+The weights are stored in 16 bits; each graph widens them to 32 on loading, and so does the
+torch engine, so both compute with the very same numbers.
+"""
+
+import hashlib
+import json
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from safetensors.torch import save_file
+from torch import Tensor
+
+from latent_ofer.backends.networks import Networks
+from latent_ofer.training.checkpoint import write_whole
+
+MODEL = "model.safetensors"
+EXAMPLE_BATCH = 2
+OPSET = 18
+NAMES = {
+    "encoder": (["faces"], ["latents"]),
+    "detector_default": (["faces"], ["scores"]),
+    "detector_paper": (["latents"], ["scores"]),
+    "reconstructor": (["faces", "mask"], ["repaired"]),
+    "recogniser": (["faces", "latents", "mask"], ["logits", "attention"]),
+}
+
+
+def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the weights, the graphs and, last, the manifest that vouches for them.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there; files of these names are replaced.
+    manifest : dict
+        All but ``files``, which is filled in with sizes and SHA-256.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {name: _narrow(tensor) for name, tensor in networks.tensors().items()}
+    write_whole(folder / MODEL, lambda path: save_file(stored, path))
+    places = tensor_places(folder / MODEL)
+    for name, module in networks.graphs().items():
+        graph = _export(module, name, networks)
+        _link(graph, places)
+        target = folder / f"{name}.onnx"
+        write_whole(target, lambda path, graph=graph: onnx.save(graph, path))  # type: ignore[misc]
+    files = sorted([folder / MODEL, *(folder / f"{name}.onnx" for name in NAMES)])
+    manifest = {
+        **manifest,
+        "files": {
+            path.name: {
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "bytes": path.stat().st_size,
+            }
+            for path in files
+        },
+    }
+    text = json.dumps(manifest, indent=2) + "\n"
+    write_whole(folder / "manifest.json", lambda path: _write_text(path, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _narrow(tensor: Tensor) -> Tensor:
+    """16 bits for weights; scalars, vectors and counters, which are small, stay as they are."""
+    wide = tensor.detach().contiguous()
+    return wide.half() if wide.is_floating_point() and wide.ndim > 1 else wide.clone()
+
+
+def tensor_places(path: Path) -> dict[str, tuple[str, int, int]]:
+    """Where each tensor of a safetensors file lies: (dtype, offset, length) in bytes."""
+    with path.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    return {
+        name: (entry["dtype"], 8 + length + entry["data_offsets"][0],
+               entry["data_offsets"][1] - entry["data_offsets"][0])
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }  # fmt: skip
+
+
+def _export(module: torch.nn.Module, name: str, networks: Networks) -> onnx.ModelProto:
+    size, grid = networks.mae.image_size, networks.mae.grid
+    examples = {
+        "faces": torch.rand(EXAMPLE_BATCH, 3, size, size),
+        "latents": torch.randn(EXAMPLE_BATCH, grid**2, networks.mae.dim),
+        "mask": torch.arange(EXAMPLE_BATCH * grid**2).reshape(-1, grid, grid) % 3 == 0,
+    }
+    inputs, outputs = NAMES[name]
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(examples[key] for key in inputs),
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> None:
+    """Replace a graph's own copy of each stored tensor by its place in the weights file."""
+    graph = model.graph
+    widen = []
+    renamed = {}
+    for tensor in graph.initializer:
+        if tensor.name not in places:
+            continue
+        dtype, offset, length = places[tensor.name]
+        name, full = tensor.name, tensor.data_type
+        stored = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
+        tensor.ClearField("raw_data")
+        tensor.data_type = stored[dtype]
+        tensor.data_location = TensorProto.EXTERNAL
+        del tensor.external_data[:]
+        for key, value in (("location", MODEL), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        if tensor.data_type != full:
+            renamed[name] = f"{name}.wide"
+            widen.append(helper.make_node("Cast", [name], [renamed[name]], to=full))
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            node.input[position] = renamed.get(name, name)
+    nodes = [*widen, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.value_info[:]

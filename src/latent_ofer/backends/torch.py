@@ -1,0 +1,109 @@
+"""The second engine: the same networks in torch, with the same answers."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from latent_ofer.backends.networks import Networks
+from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.detector.train import DetectorRecipe
+from latent_ofer.encoder.train import MaeRecipe
+from latent_ofer.errors import WeightsError
+from latent_ofer.recogniser.train import RecogniserRecipe
+from latent_ofer.reconstructor.train import ReconstructorRecipe
+from latent_ofer.reconstructor.unet import Reconstructor
+from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
+
+
+class TorchBackend:
+    """The four calls of `backends.protocol`, by torch.
+
+    Parameters
+    ----------
+    folder : WeightsFolder
+        Checked weights; the manifest's recipes say how the networks are built.
+    detector : str
+        "default" or "paper".
+    device : str
+        A torch device, such as "cpu" or "cuda".
+    threads : int or None
+        Threads of this process's torch; None leaves them as they are.
+
+    Raises
+    ------
+    WeightsError
+        When a tensor is missing or does not fit.
+    """
+
+    def __init__(
+        self,
+        folder: WeightsFolder,
+        detector: str,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._device = torch.device(device)
+        self._graphs = {
+            name: graph.to(self._device).eval().requires_grad_(False)
+            for name, graph in load_networks(folder).graphs().items()
+        }
+        self._detector = detector
+
+    def encode(self, faces: Floats) -> Floats:
+        """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
+        return self._run("encoder", faces)[0]
+
+    def detect(self, faces: Floats, latents: Floats) -> Floats:
+        """Scores (B, 196), higher for patches more likely hidden."""
+        read = latents if self._detector == "paper" else faces
+        return self._run(f"detector_{self._detector}", read)[0]
+
+    def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
+        """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""
+        return self._run("reconstructor", faces, mask)[0]
+
+    def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
+        """Logits (B, 8) divided by the calibration temperature, and attention (B, 14, 14)."""
+        logits, attention = self._run("recogniser", faces, latents, mask)
+        return logits, attention
+
+    def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
+        inputs = [torch.from_numpy(np.ascontiguousarray(a)).to(self._device) for a in arrays]
+        with torch.inference_mode():
+            outputs = self._graphs[name](*inputs)
+        several = (outputs,) if isinstance(outputs, Tensor) else outputs
+        return [tensor.cpu().numpy() for tensor in several]
+
+
+def load_networks(folder: WeightsFolder) -> Networks:
+    """Build the networks that a weights folder describes and fill them.
+
+    Raises
+    ------
+    WeightsError
+        When a tensor is missing, of another shape, or not a number.
+    """
+    path = folder.file(WEIGHTS)
+    recipes = folder.manifest["recipes"]
+    mae = MaeRecipe(**recipes["mae"]).build()
+    regions, svdd = DetectorRecipe(**recipes["detector"]).build(mae.dim)
+    networks = Networks(
+        mae=mae,
+        regions=regions,
+        svdd=svdd,
+        reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
+        recogniser=RecogniserRecipe(**recipes["recogniser"]).build(mae.dim),
+    )
+    try:
+        tensors = load_file(path)
+        networks.load(tensors)
+    except Exception as error:
+        raise WeightsError(f"{path}: does not fit this version's networks ({error}).") from error
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"{path}: '{broken[0]}' holds values that are not numbers.")
+    return networks

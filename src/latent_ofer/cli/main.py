@@ -1,0 +1,61 @@
+"""The `latent-ofer` command: its subcommands, and how failures look to users."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from latent_ofer.cli.demo import demo
+from latent_ofer.cli.options import USE
+from latent_ofer.cli.output import complain
+from latent_ofer.cli.predict import predict
+from latent_ofer.errors import LatentOFERError
+
+app = typer.Typer(
+    name="latent-ofer",
+    help=f"Read an apparent facial expression when part of the face is hidden.\n\n{USE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=USE)(predict)
+app.command(epilog=USE)(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from latent_ofer import __version__
+
+        typer.echo(f"latent-ofer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 all good, 1 some rows are errors, 2 nothing could run.
+
+    Whatever goes wrong costs the user one line on stderr, never a traceback.
+    """
+    try:
+        app(args=arguments, prog_name="latent-ofer")
+    except (LatentOFERError, ValueError, ImportError) as error:
+        complain(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}; check the folder and the free space")
+    except Exception as error:
+        complain(f"internal error ({type(error).__name__}: {error}); please report it")
+    sys.exit(2)

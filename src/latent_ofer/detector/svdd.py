@@ -1,0 +1,92 @@
+"""The paper's detector: deep SVDD on the encoder's latents (paper, 3.1, Eq. 1)."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+CENTRE_MIN = 0.1
+
+
+class LatentSVDD(nn.Module):
+    """Distance of each latent from what clean faces give at its place.
+
+    Eq. 1 has one fixed centre for all latents. Faces are aligned, so each place of the 14 x 14
+    has its own centre here: one centre suits skin, eyes and background badly.
+
+    Parameters
+    ----------
+    dim : int
+        Of the latents.
+    hidden, out : int
+        Widths of the three layers of Phi: dim -> hidden -> hidden -> out. No biases, which
+        could map everything to the centre (collapse).
+    patches : int
+
+    Attributes
+    ----------
+    centre : (N, out) buffer
+        Never trained.
+    radius : scalar buffer
+        The (1 - nu) quantile of the distances of clean training latents.
+    threshold_colour, threshold_grey : scalar buffers
+        Distance above which a patch counts as hidden.
+    """
+
+    centre: Tensor
+    radius: Tensor
+    threshold_colour: Tensor
+    threshold_grey: Tensor
+
+    def __init__(self, dim: int, hidden: int, out: int, patches: int = 196) -> None:
+        super().__init__()
+        self.phi = nn.Sequential(
+            nn.Linear(dim, hidden, bias=False),
+            nn.LeakyReLU(0.1),
+            nn.Linear(hidden, hidden, bias=False),
+            nn.LeakyReLU(0.1),
+            nn.Linear(hidden, out, bias=False),
+        )
+        self.register_buffer("centre", torch.zeros(patches, out))
+        self.register_buffer("radius", torch.tensor(0.0))
+        self.register_buffer("threshold_colour", torch.tensor(0.0))
+        self.register_buffer("threshold_grey", torch.tensor(0.0))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Distances ||Phi(x; W) - c||, not squared: latents (B, N, D) -> (B, N)."""
+        return (self.phi(latents) - self.centre).square().sum(-1).sqrt()
+
+    @torch.no_grad()
+    def set_centre(self, batches: Iterable[Tensor]) -> None:
+        """Put each centre at the mean of one pass over clean latents, batches of (B, N, D).
+
+        Components nearer to zero than 0.1 are pushed to +-0.1: zero weights would reach a
+        centre of zeros.
+        """
+        total, count = torch.zeros_like(self.centre), 0
+        for latents in batches:
+            total += self.phi(latents).sum(0)
+            count += len(latents)
+        mean = total / count
+        sign = torch.where(mean < 0, -1.0, 1.0)
+        self.centre.copy_(torch.where(mean.abs() < CENTRE_MIN, sign * CENTRE_MIN, mean))
+
+
+def svdd_loss(model: LatentSVDD, latents: Tensor, decay: float) -> Tensor:
+    """Eq. 1: mean squared distance to the centre plus lambda / 2 times the squared weights.
+
+    Parameters
+    ----------
+    model : LatentSVDD
+    latents : (B, N, D)
+        Of clean faces.
+    decay : float
+        lambda.
+
+    Returns
+    -------
+    scalar
+    """
+    distance = (model.phi(latents) - model.centre).square().sum(-1).mean()
+    weights = torch.stack([weight.square().sum() for weight in model.phi.parameters()]).sum()
+    return distance + decay / 2 * weights

@@ -1,0 +1,206 @@
+"""Faces with something in front of them, and which of their pixels it covers: no annotation."""
+
+import io
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from latent_ofer.datasets.faces import Faces
+from latent_ofer.datasets.ferplus import SIZE, Ferplus
+from latent_ofer.occlusion.objects import Cutout, paste_object
+from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
+from latent_ofer.occlusion.seeds import image_rng
+
+Pixels = NDArray[np.uint8]
+Covered = NDArray[np.bool_]
+PROTOCOL = "objects"
+
+
+@dataclass(frozen=True)
+class Native:
+    """A clean face at its own resolution.
+
+    Attributes
+    ----------
+    image : (S, S, 3) uint8 RGB
+    landmarks : (5, 2) float, pixels of the image
+    grey : bool
+    source, name : str
+        Data set and base name: what its random generator is made from.
+    """
+
+    image: Pixels
+    landmarks: NDArray[np.float64]
+    grey: bool
+    source: str
+    name: str
+
+
+class FacePool:
+    """Clean faces of both archives behind one index: first `faces.zip`, then FERPlus."""
+
+    def __init__(self, photos: Faces, ferplus: Ferplus) -> None:
+        self.photos = photos
+        self.ferplus = ferplus
+        self.colour = np.concatenate([photos.colour, np.zeros(len(ferplus), dtype=np.bool_)])
+
+    def __len__(self) -> int:
+        return len(self.photos) + len(self.ferplus)
+
+    def native(self, row: int) -> Native:
+        """One face as its archive holds it."""
+        small = row - len(self.photos)
+        if small < 0:
+            source, name = self.photos.rows[row]["source"], self.photos.names[row]
+            image, landmarks = self.photos.images[row], self.photos.landmarks[row]
+        else:
+            source, name = "ferplus", self.ferplus.names[small]
+            image = np.repeat(self.ferplus.images[small][..., None], 3, axis=2)
+            landmarks = self.ferplus.landmarks[small]
+        name = name.rsplit("/", 1)[-1]
+        return Native(image, landmarks, not self.colour[row], source, name)
+
+    def neighbour(self, row: int, rng: Generator) -> Pixels:
+        """Any face of the same archive, grey if this one is: (S, S, 3) uint8."""
+        first, last = (0, len(self.photos)) if row < len(self.photos) else (
+            len(self.photos), len(self)
+        )
+        other = self.native(int(rng.integers(first, last))).image
+        return other if self.colour[row] else greyed(other)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How often each kind of occlusion is drawn; only the ratios count."""
+
+    clean: float
+    objects: float
+    procedural: float
+    patchwork: float
+
+
+class Occluder:
+    """Draws occluded training faces.
+
+    Parameters
+    ----------
+    pool : FacePool
+    cutouts : list of Cutout
+        A category is drawn in proportion to the square root of its size: the many masks would
+        else hide the few laptops.
+    mix : Mix
+    """
+
+    def __init__(self, pool: FacePool, cutouts: list[Cutout], mix: Mix) -> None:
+        self.pool = pool
+        self.cutouts = cutouts
+        sizes = Counter(cutout.category for cutout in cutouts)
+        odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
+        self.cutout_odds = odds / odds.sum()
+        shares = np.array([mix.clean, mix.objects, mix.procedural, mix.patchwork])
+        self.kind_odds = shares / shares.sum()
+
+    def sample(self, row: int, rng: Generator) -> tuple[Pixels, Covered]:
+        """One face of the pool, clean or with something in front of it.
+
+        Returns
+        -------
+        face : (112, 112, 3) uint8 RGB
+        covered : (112, 112) bool
+        """
+        native = self.pool.native(row)
+        kind = rng.choice(4, p=self.kind_odds)
+        if kind == 0:
+            face = resized(native.image)
+            covered = np.zeros((SIZE, SIZE), dtype=np.bool_)
+        elif kind == 1:
+            cutout = varied(self.cutouts[rng.choice(len(self.cutouts), p=self.cutout_odds)], rng)
+            face, covered = paste_object(
+                native.image, native.landmarks, cutout, rng, size=SIZE, grey=native.grey
+            )
+        elif kind == 2:
+            face, covered = paste_procedural(native.image, rng, size=SIZE, grey=native.grey)
+        else:
+            other = self.pool.neighbour(row, rng)
+            small, hidden = paste_patchwork(native.image, other, rng)
+            face, covered = resized(small), resized(hidden.astype(np.uint8) * 255) > 127
+        if not native.grey and rng.random() < 0.1:
+            face = greyed(face)
+        if rng.random() < 0.5:
+            face, covered = face[:, ::-1], covered[:, ::-1]
+        return worn(face, rng), covered
+
+
+def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixels, Covered, str]:
+    """One face with one cut-out under the *Objects* protocol, always the same for a seed.
+
+    Returns
+    -------
+    face : (112, 112, 3) uint8 RGB
+    covered : (112, 112) bool
+    category : str
+        Of the cut-out.
+    """
+    rng = image_rng(seed, PROTOCOL, face.source, face.name)
+    cutout = cutouts[int(rng.integers(len(cutouts)))]
+    pasted, covered = paste_object(
+        face.image, face.landmarks, cutout, rng, size=SIZE, grey=face.grey
+    )
+    return pasted, covered, cutout.category
+
+
+def greyed(face: Pixels) -> Pixels:
+    """Luma of a face in all three channels: (S, S, 3) uint8."""
+    return np.repeat(np.rint(face @ LUMA).astype(np.uint8), 3, axis=2)
+
+
+def resized(picture: Pixels, size: int = SIZE) -> Pixels:
+    """Bicubic, as all faces of low resolution reach the networks."""
+    if picture.shape[0] == size:
+        return picture
+    return np.array(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def varied(cutout: Cutout, rng: Generator) -> Cutout:
+    """A cut-out mirrored, in other colours or at another anchor, now and then."""
+    rgba = cutout.rgba
+    if rng.random() < 0.5:
+        rgba = rgba[:, ::-1]
+    if rng.random() < 0.3:
+        rgba = rgba[..., [*rng.permutation(3), 3]]
+    anchor = "any" if rng.random() < 0.3 else cutout.anchor
+    return replace(cutout, rgba=np.ascontiguousarray(rgba), anchor=anchor)
+
+
+def worn(face: Pixels, rng: Generator) -> Pixels:
+    """The whole picture relit, blurred or sharpened, reduced, noisy or recompressed.
+
+    What is pasted and what is below it wear alike, so that a difference in noise or sharpness is
+    a weaker cue than what the things are.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(face))
+    if rng.random() < 0.2:
+        side = int(rng.integers(40, 100))
+        picture = picture.resize((side, side), Image.Resampling.BICUBIC)
+        picture = picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    chance = rng.random()
+    if chance < 0.2:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
+    elif chance < 0.3:
+        picture = picture.filter(ImageFilter.UnsharpMask(1, int(rng.integers(30, 120)), 0))
+    if rng.random() < 0.2:
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=int(rng.integers(35, 95)))
+        picture = Image.open(stream)
+    values = np.asarray(picture, dtype=np.float32) / np.float32(255)
+    values = values ** np.float32(np.exp(rng.uniform(-0.35, 0.35)))
+    mean = values.mean()
+    values = (values - mean) * np.float32(rng.uniform(0.75, 1.25)) + mean + rng.uniform(-0.1, 0.1)
+    if rng.random() < 0.3:
+        strength = np.float32(rng.uniform(0, 0.03))
+        values = values + strength * rng.standard_normal((SIZE, SIZE, 1), dtype=np.float32)
+    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)

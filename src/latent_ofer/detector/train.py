@@ -1,0 +1,294 @@
+"""Training of both detectors; one file of weights holds them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.faces import Split, read_faces
+from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.detector.regions import RegionDetector
+from latent_ofer.detector.scores import auroc, threshold_at
+from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
+from latent_ofer.detector.synthetic import FacePool, Mix, Occluder, protocol_copy, resized
+from latent_ofer.encoder.mae import MaskedAutoencoder
+from latent_ofer.encoder.train import load_mae, to_tensor
+from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
+from latent_ofer.occlusion.patches import border_patches, occluded_patches
+from latent_ofer.training.checkpoint import (
+    check_fresh,
+    load_weights,
+    parents_of,
+    save_weights,
+)
+from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.recipe import Recipe, load_recipe
+
+STAGE = "detector"
+PAPER_RUN = "detector_paper"
+ARCHIVES = ("faces.zip", "ferplus.zip", "occluders.zip")
+PARENT = "mae"
+FALSE_POSITIVES = 0.01
+"""Share of clean dev patches above the thresholds."""
+DEV_FACES = 300
+CLEAN_FACES = 1500
+DEV_SEED = 1
+AT_ONCE = 64
+
+Scorer = Callable[[Tensor], Tensor]
+"""Faces (B, 3, S, S) in [0, 1] to scores (B, N)."""
+
+
+class DetectorRecipe(Recipe):
+    """Recipe of both detectors; the keys that start with svdd are the paper's."""
+
+    width: int = Field(ge=8, multiple_of=4)
+    clean: float = Field(ge=0)
+    objects: float = Field(ge=0)
+    procedural: float = Field(ge=0)
+    patchwork: float = Field(ge=0)
+    """How often training faces are clean, or hidden by each of the three kinds."""
+    svdd_faces: int = Field(ge=1)
+    svdd_hidden: int = Field(ge=1)
+    svdd_out: int = Field(ge=1)
+    svdd_epochs: int = Field(ge=1)
+    svdd_learning_rate: float = Field(gt=0)
+    svdd_lambda: float = Field(ge=0)
+    svdd_nu: float = Field(gt=0, lt=1)
+
+    @property
+    def mix(self) -> Mix:
+        """The four shares."""
+        return Mix(self.clean, self.objects, self.procedural, self.patchwork)
+
+    @property
+    def svdd(self) -> Recipe:
+        """What the loop needs for the paper's detector; the decay is in the loss itself."""
+        return Recipe(
+            seed=self.seed,
+            epochs=self.svdd_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.svdd_learning_rate,
+            weight_decay=0,
+            warmup=self.warmup,
+            average=self.average,
+            bf16=False,
+        )
+
+
+@dataclass(frozen=True)
+class DevFaces:
+    """Dev faces of one kind.
+
+    Attributes
+    ----------
+    clean : (n, 112, 112, 3) uint8
+    occluded : (m, 112, 112, 3) uint8
+        Others under the *Objects* protocol, with categories kept from training.
+    covered : (m, 112, 112) bool
+    """
+
+    clean: NDArray[np.uint8]
+    occluded: NDArray[np.uint8]
+    covered: NDArray[np.bool_]
+
+    def auroc(self, score: Scorer) -> float:
+        """Pooled over the patches of the occluded faces; border patches left out."""
+        scored = ~border_patches(self.covered).reshape(len(self.covered), -1)
+        hidden = occluded_patches(self.covered).reshape(len(self.covered), -1)
+        return auroc(scores_of(score, self.occluded)[scored], hidden[scored])
+
+
+def scores_of(score: Scorer, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Scores (n, N) of faces (n, S, S, 3) uint8."""
+    with torch.inference_mode():
+        parts = [
+            score(to_tensor(faces[start : start + AT_ONCE]))
+            for start in range(0, len(faces), AT_ONCE)
+        ]
+    return torch.cat(parts).float().numpy()
+
+
+def read_dev(data: Path, cache: Path) -> dict[str, DevFaces]:
+    """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
+    pool = read_pool(data, "dev", cache)
+    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", categories=DEV_CATEGORIES)
+    order = np.random.default_rng(DEV_SEED).permutation(len(pool))
+    kinds = {}
+    for kind, of_kind in (("colour", pool.colour[order]), ("grey", ~pool.colour[order])):
+        rows = [pool.native(row) for row in order[of_kind][: DEV_FACES + CLEAN_FACES]]
+        copies = [protocol_copy(face, cutouts, DEV_SEED) for face in rows[:DEV_FACES]]
+        kinds[kind] = DevFaces(
+            np.stack([resized(face.image) for face in rows[DEV_FACES:]]),
+            np.stack([pasted for pasted, _, _ in copies]),
+            np.stack([covered for _, covered, _ in copies]),
+        )
+    return kinds
+
+
+def patch_loss(logits: Tensor, covered: Tensor) -> Tensor:
+    """Cross-entropy of patches, border patches left out.
+
+    Parameters
+    ----------
+    logits : (B, N) float
+    covered : (B, S, S) bool
+    """
+    pixels = covered.numpy()
+    hidden = torch.from_numpy(occluded_patches(pixels)).flatten(1).to(logits.dtype)
+    scored = torch.from_numpy(~border_patches(pixels)).flatten(1).to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, hidden, scored, reduction="sum") / (
+        scored.sum()
+    )
+
+
+def set_thresholds(
+    model: RegionDetector | LatentSVDD, score: Scorer, dev: dict[str, DevFaces]
+) -> None:
+    """Let one in a hundred patches of clean dev faces lie above, grey and colour apart."""
+    for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
+        threshold.fill_(threshold_at(scores_of(score, dev[kind].clean), FALSE_POSITIVES))
+
+
+def train_detector(data: Path, runs: Path, config: str, resume: bool) -> Path:
+    """Train both detectors; returns the path of their weights."""
+    recipe = load_recipe(DetectorRecipe, config, STAGE)
+    about = {
+        "stage": STAGE,
+        "recipe": recipe.digest(),
+        "data": {name: file_sha256(archive(data, name)) for name in ARCHIVES},
+        "parents": parents_of(runs, PARENT),
+    }
+    dev = read_dev(data, runs / "cache")
+    pool = read_pool(data, "train", runs / "cache")
+    identity = str({key: value for key, value in about.items() if key != "parents"})
+    regions = _train_regions(data, runs / STAGE, recipe, pool, dev, identity, resume)
+    mae = load_mae(runs, config)
+    svdd = _train_svdd(mae, runs / PAPER_RUN, recipe, pool, dev, str(about), resume)
+    tensors = {f"regions.{name}": value for name, value in regions.state_dict().items()}
+    tensors |= {f"svdd.{name}": value for name, value in svdd.state_dict().items()}
+    return save_weights(runs / STAGE, tensors, about)
+
+
+def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
+    """Clean faces of a split of both archives."""
+    return FacePool(read_faces(data, split, cache), read_ferplus(data, split, cache))
+
+
+def _train_regions(
+    data: Path,
+    run: Path,
+    recipe: DetectorRecipe,
+    pool: FacePool,
+    dev: dict[str, DevFaces],
+    identity: str,
+    resume: bool,
+) -> RegionDetector:
+    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", exclude=DEV_CATEGORIES)
+    occluder = Occluder(pool, cutouts, recipe.mix)
+    torch.manual_seed(recipe.seed)
+    model = RegionDetector(recipe.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in shuffled(len(pool), recipe, rng):
+            samples = [occluder.sample(int(row), rng) for row in rows]
+            yield (
+                to_tensor(np.stack([face for face, _ in samples])),
+                torch.from_numpy(np.stack([covered for _, covered in samples])),
+            )
+
+    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        return patch_loss(net(batch[0]).float(), batch[1]), {}
+
+    def figures(net: nn.Module) -> dict[str, float]:
+        return {f"dev_auroc_{kind}": faces.auroc(net) for kind, faces in dev.items()}
+
+    steps = steps_in(len(pool), recipe)
+    job = Job(run, model, batches, steps, loss, figures, identity=identity)
+    model.load_state_dict(fit(job, recipe, resume))
+    model.eval()
+    set_thresholds(model, model.probability, dev)
+    return model
+
+
+def _train_svdd(
+    mae: MaskedAutoencoder,
+    run: Path,
+    recipe: DetectorRecipe,
+    pool: FacePool,
+    dev: dict[str, DevFaces],
+    identity: str,
+    resume: bool,
+) -> LatentSVDD:
+    def encode(faces: Tensor) -> Tensor:
+        return mae.encode(faces)[:, 1:]
+
+    rows = np.random.default_rng(recipe.seed).permutation(len(pool))[: recipe.svdd_faces]
+    latents = clean_latents(encode, pool, rows)
+    torch.manual_seed(recipe.seed)
+    model = LatentSVDD(mae.dim, recipe.svdd_hidden, recipe.svdd_out, mae.grid**2)
+    model.set_centre(part.float() for part in latents.split(AT_ONCE))
+
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Tensor]:
+        for chosen in shuffled(len(latents), recipe.svdd, rng):
+            yield latents[torch.from_numpy(chosen)].float()
+
+    def loss(net: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(net, LatentSVDD)
+        return svdd_loss(net, batch, recipe.svdd_lambda), {}
+
+    def figures(net: nn.Module) -> dict[str, float]:
+        return {
+            f"dev_auroc_{kind}": faces.auroc(lambda batch: net(encode(batch)))
+            for kind, faces in dev.items()
+        }
+
+    steps = steps_in(len(latents), recipe.svdd)
+    job = Job(run, model, batches, steps, loss, figures, identity=identity)
+    model.load_state_dict(fit(job, recipe.svdd, resume))
+    model.eval()
+    with torch.inference_mode():
+        distances = torch.cat([model(part.float()) for part in latents.split(AT_ONCE)])
+    model.radius.fill_(float(np.quantile(distances.numpy(), 1 - recipe.svdd_nu)))
+    set_thresholds(model, lambda faces: model(encode(faces)), dev)
+    return model
+
+
+def clean_latents(encode: Scorer, pool: FacePool, rows: NDArray[np.int64]) -> Tensor:
+    """Latents (n, N, D) of clean faces, kept in bf16: 300 MB for 4,000 faces."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), AT_ONCE):
+            chosen = rows[start : start + AT_ONCE]
+            faces = np.stack([resized(pool.native(int(row)).image) for row in chosen])
+            parts.append(encode(to_tensor(faces)).bfloat16())
+    return torch.cat(parts)
+
+
+def load_detector(runs: Path, config: str) -> tuple[RegionDetector, LatentSVDD]:
+    """Both trained detectors, in evaluation mode, frozen."""
+    weights = load_weights(runs / STAGE)
+    check_fresh(weights, runs)
+    recipe = load_recipe(DetectorRecipe, config, STAGE)
+    of_svdd = _without_prefix(weights.tensors, "svdd.")
+    patches, dim = of_svdd["centre"].shape[0], of_svdd["phi.0.weight"].shape[1]
+    regions = RegionDetector(recipe.width)
+    svdd = LatentSVDD(dim, recipe.svdd_hidden, recipe.svdd_out, patches)
+    regions.load_state_dict(_without_prefix(weights.tensors, "regions."))
+    svdd.load_state_dict(of_svdd)
+    return regions.eval().requires_grad_(False), svdd.eval().requires_grad_(False)
+
+
+def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

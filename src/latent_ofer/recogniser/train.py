@@ -1,0 +1,269 @@
+"""Training of the recogniser on clean faces and on occluded, detected, repaired copies."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.ferplus import NATIVE_SIZE, Ferplus, Split, majority, read_ferplus
+from latent_ofer.datasets.ferplus import enlarge, soft_targets
+from latent_ofer.encoder.mae import MaskedAutoencoder
+from latent_ofer.encoder.train import load_mae
+from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts, paste_object
+from latent_ofer.occlusion.seeds import image_rng
+from latent_ofer.recogniser.augment import erase_boxes, move, relight
+from latent_ofer.recogniser.fusion import GRID, Recogniser
+from latent_ofer.recogniser.teacher import grey_tensor, load_teacher
+from latent_ofer.training.checkpoint import (
+    check_fresh,
+    load_weights,
+    parents_of,
+    save_weights,
+)
+from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.progress import track
+from latent_ofer.training.recipe import Recipe, load_recipe
+
+STAGE = "recogniser"
+ARCHIVES = ("ferplus.zip", "occluders.zip")
+PARENTS = ("mae", "detector", "teacher", "reconstructor")
+DEV_FACES = 1500
+COPY_BATCH = 64
+
+Repair = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+"""Faces (B, 112, 112, 3) uint8 -> repaired faces of that shape, hidden patches (B, 14, 14)."""
+
+
+class RecogniserRecipe(Recipe):
+    """Recipe of the recogniser."""
+
+    heads: int = 4
+    head_width: int
+    latent_width: int
+    latent_outputs: int
+    hidden: int
+    share: float = Field(default=0.5, gt=0, le=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    erase: float = Field(default=0.2, ge=0, le=1)
+    copies: int = Field(ge=0)
+    """How many training faces have an occluded, repaired copy."""
+
+    def build(self, latent_dim: int) -> Recogniser:
+        """Network with random weights."""
+        return Recogniser(
+            latent_dim,
+            self.heads,
+            self.head_width,
+            self.latent_width,
+            self.latent_outputs,
+            self.hidden,
+            self.share,
+            self.dropout,
+        )
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Faces as the recogniser gets them after repair.
+
+    Attributes
+    ----------
+    faces : (n, 112, 112) uint8, grey
+    masks : (n, 14, 14) bool
+        Patches that were repaired.
+    """
+
+    faces: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+
+
+def occlude(split: Ferplus, cutouts: list[Cutout], protocol: str, seed: int) -> NDArray[np.uint8]:
+    """Paste one object on each face, at 48 px (protocol *Objects*).
+
+    Returns
+    -------
+    (n, 112, 112, 3) uint8
+    """
+    out = np.empty((len(split), 112, 112, 3), np.uint8)
+    for row, (name, face) in enumerate(zip(split.names, split.images, strict=True)):
+        rng = image_rng(seed, protocol, "ferplus", name)
+        cutout = cutouts[rng.integers(len(cutouts))]
+        colour = np.repeat(face[..., None], 3, axis=2)
+        out[row], _ = paste_object(colour, split.landmarks[row], cutout, rng, grey=True)
+    assert split.images.shape[1] == NATIVE_SIZE
+    return out
+
+
+def repaired_copies(
+    split: Ferplus, cutouts: list[Cutout], repair: Repair, seed: int, target: Path
+) -> Copies:
+    """Occlude, detect and repair each face once; kept in `target` for the next run."""
+    if target.exists():
+        with np.load(target) as kept:
+            return Copies(kept["faces"], kept["masks"])
+    faces, masks = [], []
+    starts = range(0, len(split), COPY_BATCH)
+    for start in track(starts, len(starts), "repaired copies"):
+        rows = np.zeros(len(split), dtype=bool)
+        rows[start : start + COPY_BATCH] = True
+        repaired, mask = repair(occlude(split.take(rows), cutouts, "objects", seed))
+        faces.append(repaired.mean(-1).round().astype(np.uint8))
+        masks.append(mask)
+    copies = Copies(np.concatenate(faces), np.concatenate(masks))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial.npz")
+    np.savez(partial, faces=copies.faces, masks=copies.masks)
+    partial.replace(target)
+    return copies
+
+
+def train_recogniser(data: Path, runs: Path, config: str, resume: bool, repair: Repair) -> Path:
+    """Train the recogniser from the teacher's backbone; returns the path of its weights."""
+    recipe = load_recipe(RecogniserRecipe, config, STAGE)
+    torch.manual_seed(recipe.seed)
+    mae = load_mae(runs, config)
+    model = recipe.build(mae.dim)
+    model.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parents = parents_of(runs, *PARENTS)
+    train = Pool(data, "train", runs, parents, repair, recipe.copies, recipe.seed)
+    dev = Pool(data, "dev", runs, parents, repair, DEV_FACES, recipe.seed)
+
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        for rows in shuffled(len(train), recipe, rng):
+            faces, masks, targets = train.batch(rows)
+            pictures = torch.cat([faces, F.interpolate(masks[:, None].float(), scale_factor=8)], 1)
+            moved = move(pictures, faces.shape[-1], generator)
+            faces = erase_boxes(relight(moved[:, :1], generator), recipe.erase, generator)
+            masks = F.avg_pool2d(moved[:, 1:], 8)[:, 0] >= 0.25
+            yield faces.expand(-1, 3, -1, -1), masks, targets
+
+    def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        faces, masks, targets = batch
+        with torch.no_grad():
+            latents = mae.encode(faces)[:, 1:]
+        logits, _ = net(faces, latents, masks)
+        right = (logits.argmax(1) == targets.argmax(1)).float().mean()
+        return F.cross_entropy(logits, targets), {"accuracy": float(right)}
+
+    def figures(net: nn.Module) -> dict[str, float]:
+        assert isinstance(net, Recogniser)
+        clean = np.flatnonzero(dev.labels >= 0)[:DEV_FACES]
+        repaired = len(dev.split) + np.flatnonzero(dev.labels[: dev.copied] >= 0)
+        return {
+            "dev_accuracy": accuracy(dev, clean, net, mae),
+            "dev_accuracy_repaired": accuracy(dev, repaired, net, mae),
+        }
+
+    about = {
+        "stage": STAGE,
+        "recipe": recipe.digest(),
+        "data": {name: file_sha256(archive(data, name)) for name in ARCHIVES},
+        "parents": parents,
+    }
+    job = Job(
+        runs / STAGE,
+        model,
+        batches,
+        steps_in(len(train), recipe),
+        loss,
+        figures,
+        identity=str(about),
+    )
+    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+
+
+class Pool:
+    """Clean faces of a split followed by the repaired copies of the first of them.
+
+    A row below ``len(split)`` is a clean face, one above it a copy.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        split: Split,
+        runs: Path,
+        parents: dict[str, str],
+        repair: Repair,
+        copies: int,
+        seed: int,
+    ) -> None:
+        everything = read_ferplus(data, split, runs / "cache")
+        self.split = everything.take(soft_targets(everything.votes).sum(1) > 0)
+        self.faces = enlarge(self.split.images)
+        self.targets = soft_targets(self.split.votes)
+        self.labels = majority(self.split.votes)
+        self.copied = min(copies, len(self.split))
+        cutouts = load_cutouts(
+            archive(data, "occluders.zip"),
+            "train",
+            categories=DEV_CATEGORIES if split == "dev" else None,
+            exclude=frozenset() if split == "dev" else DEV_CATEGORIES,
+        )
+        chosen = np.arange(len(self.split)) < self.copied
+        key = f"{parents['detector'][:8]}-{parents['reconstructor'][:8]}-{self.copied}-{seed}"
+        self.copies = repaired_copies(
+            self.split.take(chosen), cutouts, repair, seed, runs / "cache" / f"{split}-{key}.npz"
+        )
+
+    def __len__(self) -> int:
+        return len(self.split) + self.copied
+
+    def source(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The face of the split behind each row."""
+        return np.where(rows >= len(self.split), rows - len(self.split), rows)
+
+    def labels_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Majority labels (n,), -1 where there is none."""
+        return self.labels[self.source(rows)]
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """Faces (B, 1, 112, 112) float, repaired patches (B, 14, 14) bool, targets (B, 8)."""
+        faces = np.empty((len(rows), *self.faces.shape[1:]), np.uint8)
+        masks = np.zeros((len(rows), GRID, GRID), dtype=bool)
+        copy = rows >= len(self.split)
+        source = self.source(rows)
+        faces[~copy] = self.faces[source[~copy]]
+        faces[copy] = self.copies.faces[source[copy]]
+        masks[copy] = self.copies.masks[source[copy]]
+        targets = torch.from_numpy(self.targets[source])
+        return grey_tensor(faces), torch.from_numpy(masks), targets
+
+
+def logits_of(
+    pool: Pool, rows: NDArray[np.int64], net: Recogniser, mae: MaskedAutoencoder
+) -> Tensor:
+    """Logits (n, 8) of some rows of a pool."""
+    out = []
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for start in range(0, len(rows), 64):
+            faces, masks, _ = pool.batch(rows[start : start + 64])
+            faces = faces.expand(-1, 3, -1, -1)
+            out.append(net(faces, mae.encode(faces)[:, 1:], masks)[0].float())
+    return torch.cat(out)
+
+
+def accuracy(
+    pool: Pool, rows: NDArray[np.int64], net: Recogniser, mae: MaskedAutoencoder
+) -> float:
+    """Share of faces whose majority label comes first."""
+    predicted = logits_of(pool, rows, net, mae).argmax(1).numpy()
+    return float((predicted == pool.labels_of(rows)).mean())
+
+
+def load_recogniser(runs: Path, config: str, latent_dim: int) -> Recogniser:
+    """The trained recogniser, not yet calibrated, in evaluation mode, frozen."""
+    weights = load_weights(runs / STAGE)
+    check_fresh(weights, runs)
+    model = load_recipe(RecogniserRecipe, config, STAGE).build(latent_dim)
+    model.load_state_dict(weights.tensors)
+    return model.eval().requires_grad_(False)

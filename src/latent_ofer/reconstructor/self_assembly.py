@@ -1,0 +1,93 @@
+"""The self-assembly layer (paper, 3.3, Eq. 2-3)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EPSILON = 1e-8
+
+
+class SelfAssembly(nn.Module):
+    """Build each masked cell from its mirror, the most similar known cell and the last one built.
+
+    Eq. 3, with every similarity S of Eq. 2 cut off below 0:
+
+    ``p_i = (S_sym p_s,i + S_known p_k,i + S_prev p_(i-1)) / (S_sym + S_known + S_prev)``
+
+    Masked cells are built row by row. The first of them has no previous one, a map without
+    known cells has no known term, and where all three similarities are 0 a cell stays as it is.
+    There are no weights to train; nor does any image of a batch see another.
+    """
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Replace the masked cells; the others pass unchanged.
+
+        Computed in float32 at least, whatever autocast says.
+
+        Parameters
+        ----------
+        features : (B, C, H, W) float
+        mask : (B, H, W) bool
+            True = hidden; any number per image, also none or all.
+
+        Returns
+        -------
+        (B, C, H, W) float, dtype of `features`
+        """
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        cells = _as_cells(features.to(dtype))
+        hidden = mask.flatten(1)[..., None]
+        # A flip of the map before the average, so that p_s is centred on the mirror's place.
+        mirrored = F.avg_pool2d(features.to(dtype).flip(3), 3, 1, 1, count_include_pad=False)
+        symmetric = _as_cells(mirrored)
+        units = cells / (_norm(cells) + EPSILON)
+        known = cells.gather(1, _most_similar(units, hidden).expand_as(cells))
+
+        weight_symmetric = similarity(cells, symmetric)
+        weight_known = similarity(cells, known) * (~hidden).any(1, keepdim=True)
+        # All of Eq. 3 that does not depend on the previous cell stands outside the recursion.
+        fixed = weight_symmetric * symmetric + weight_known * known
+        weight_fixed = weight_symmetric + weight_known
+
+        previous = torch.zeros_like(cells[:, 0])
+        built = []
+        for cell, unit, part, weight, here in zip(
+            cells.unbind(1),
+            units.unbind(1),
+            fixed.unbind(1),
+            weight_fixed.unbind(1),
+            hidden.unbind(1),
+            strict=True,
+        ):
+            dot = (unit * previous).sum(1, keepdim=True)
+            weight_previous = (dot / (_norm(previous) + EPSILON)).relu()
+            total = weight + weight_previous
+            mixed = (part + weight_previous * previous) / (total + EPSILON)
+            result = torch.where(here & (total > 0), mixed, cell)
+            previous = torch.where(here, result, previous)
+            built.append(result)
+        out = torch.stack(built, dim=2).unflatten(2, features.shape[2:])
+        return out.to(features.dtype)
+
+
+def similarity(p: Tensor, q: Tensor) -> Tensor:
+    """Cosine over the last axis, cut off below 0 (Eq. 2): (..., C) twice -> (..., 1)."""
+    dot = (p * q).sum(-1, keepdim=True)
+    return (dot / (_norm(p) * _norm(q) + EPSILON)).relu()
+
+
+def _most_similar(units: Tensor, hidden: Tensor) -> Tensor:
+    """Index of each cell's most similar known cell: (B, N, C), (B, N, 1) -> (B, N, 1)."""
+    with torch.autocast(units.device.type, enabled=False):
+        cosines = units.detach() @ units.detach().transpose(1, 2)
+    return cosines.masked_fill(hidden.transpose(1, 2), -2).argmax(2, keepdim=True)
+
+
+def _norm(p: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(p, dim=-1, keepdim=True)
+    return length
+
+
+def _as_cells(features: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H * W, C), row by row."""
+    return features.flatten(2).transpose(1, 2)

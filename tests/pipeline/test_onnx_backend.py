@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import drawn_face
+from onnx_folder import GAIN, write_folder, write_manifest
+
+from latent_ofer import LatentOFER, WeightsError
+from latent_ofer.backends.onnx import OnnxBackend
+from latent_ofer.weights_folder import WeightsFolder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("onnx") / "weights")
+
+
+def faces() -> np.ndarray:
+    return np.random.default_rng(0).random((3, 3, 112, 112), dtype=np.float32)
+
+
+def masks() -> np.ndarray:
+    return np.random.default_rng(1).random((3, 14, 14)) < [[[0.2]], [[0.5]], [[0.9]]]
+
+
+def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
+    backend = OnnxBackend(WeightsFolder.open(folder), "default", threads=1)
+    latents = backend.encode(faces())
+    expected = faces().reshape(3, 196, 192) * GAIN
+    np.testing.assert_allclose(latents, expected, atol=1e-6)
+    np.testing.assert_allclose(backend.detect(faces(), latents), expected.mean(2), atol=1e-5)
+    share = masks().mean(axis=(1, 2), dtype=np.float32)[:, None, None, None]
+    np.testing.assert_allclose(backend.reconstruct(faces(), masks()), faces() * share, atol=1e-6)
+    logits, attention = backend.recognise(faces(), latents, masks())
+    level = faces().mean(axis=(1, 2, 3))[:, None]
+    np.testing.assert_allclose(logits, expected.mean(1)[:, :8] + level, atol=1e-4)
+    np.testing.assert_array_equal(attention, masks())
+
+
+def test_a_detector_gets_only_the_inputs_that_it_declares(folder: Path) -> None:
+    backend = OnnxBackend(WeightsFolder.open(folder), "paper", threads=1)
+    scores = backend.detect(faces(), backend.encode(faces()))
+    np.testing.assert_allclose(scores, faces().reshape(3, 196, 192).max(2), atol=1e-6)
+
+
+def test_from_pretrained_runs_the_folder_from_end_to_end(folder: Path) -> None:
+    model = LatentOFER.from_pretrained(folder, threads=1)
+    face, _ = drawn_face()
+    (result,) = model.predict(face, crops=True)
+    assert result.occlusion.threshold == 0.5
+    assert sum(result.probabilities.values()) == pytest.approx(1)
+
+
+def test_a_graph_that_cannot_be_loaded_or_is_absent_is_named(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "weights")
+    (folder / "reconstructor.onnx").write_bytes(b"no graph")
+    write_manifest(folder)
+    with pytest.raises(WeightsError, match="reconstructor.onnx: onnxruntime cannot load it"):
+        LatentOFER.from_pretrained(folder, threads=1)
+    (folder / "reconstructor.onnx").unlink()
+    write_manifest(folder)
+    with pytest.raises(WeightsError, match="reconstructor.onnx: not listed"):
+        LatentOFER.from_pretrained(folder, threads=1)

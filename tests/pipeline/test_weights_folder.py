@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from onnx_folder import write_folder
+
+from latent_ofer.errors import WeightsError
+from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.weights_folder import Thresholds, WeightsFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "weights")
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_whole_folder_opens(folder: Path) -> None:
+    weights = WeightsFolder.open(folder)
+    assert weights.image_size == 112
+    assert weights.thresholds["default"] == Thresholds(colour=0.5, grey=0.25)
+    assert weights.file("encoder.onnx") == folder / "encoder.onnx"
+    with pytest.raises(WeightsError, match="other.onnx"):
+        weights.file("other.onnx")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "encoder.onnx", "recogniser.onnx"])
+def test_a_file_that_is_altered_cut_or_gone_is_refused_by_name(folder: Path, name: str) -> None:
+    path = folder / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(WeightsError, match=f"{name}: altered"):
+        WeightsFolder.open(folder)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(WeightsError, match=f"{name}: .* truncated"):
+        WeightsFolder.open(folder)
+    path.unlink()
+    with pytest.raises(WeightsError, match=f"{name}: missing"):
+        WeightsFolder.open(folder)
+
+
+def test_labels_in_another_order_are_refused(folder: Path) -> None:
+    edit(folder, labels=list(EXPRESSIONS[::-1]))
+    with pytest.raises(WeightsError, match="labels"):
+        WeightsFolder.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"image_size": 224}, "grid"),
+        ({"image_size": "wide"}, "malformed"),
+        ({"thresholds": {"default": {"colour": 1}}}, "malformed"),
+        ({"thresholds": []}, "malformed"),
+        ({"files": {"../x": {"bytes": 1, "sha256": ""}}}, "plain file name"),
+        ({"files": {}}, "model.safetensors: not listed"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(
+    folder: Path, changes: dict[str, Any], words: str
+) -> None:
+    edit(folder, **changes)
+    with pytest.raises(WeightsError, match=words):
+        WeightsFolder.open(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])
+def test_a_broken_manifest_is_refused_by_name(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(WeightsError, match=r"manifest\.json"):
+        WeightsFolder.open(folder)
