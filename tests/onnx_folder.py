@@ -24,8 +24,13 @@ def constant(name: str, values: list[int]) -> onnx.TensorProto:
     return helper.make_tensor(name, INT, [len(values)], values)
 
 
-def graph(path: Path, inputs: list[str], outputs: dict[str, int], nodes: list[onnx.NodeProto],
-          constants: list[onnx.TensorProto]) -> None:
+def graph(
+    path: Path,
+    inputs: list[str],
+    outputs: dict[str, int],
+    nodes: list[onnx.NodeProto],
+    constants: list[onnx.TensorProto],
+) -> None:
     model = helper.make_model(
         helper.make_graph(
             nodes,
@@ -54,31 +59,62 @@ def write_folder(folder: Path) -> Path:
     weights = folder / "model.safetensors"
     save_file({"gain": np.array([GAIN], np.float32)}, weights)
     make = helper.make_node
-    graph(folder / "encoder.onnx", ["faces"], {"latents": 3},
-          [make("Reshape", ["faces", "shape"], ["flat"]), make("Mul", ["flat", "gain"], ["latents"])],
-          [constant("shape", [-1, 196, 192]), gain_from(weights)])
+    graph(
+        folder / "encoder.onnx",
+        ["faces"],
+        {"latents": 3},
+        [make("Reshape", ["faces", "shape"], ["flat"]), make("Mul", ["flat", "gain"], ["latents"])],
+        [constant("shape", [-1, 196, 192]), gain_from(weights)],
+    )
     mean = make("ReduceMean", ["latents", "axis"], ["scores"], keepdims=0)
-    graph(folder / "detector_default.onnx", ["latents"], {"scores": 2}, [mean],
-          [constant("axis", [2])])
-    graph(folder / "detector_paper.onnx", ["faces"], {"scores": 2},
-          [make("Reshape", ["faces", "shape"], ["flat"]),
-           make("ReduceMax", ["flat", "axis"], ["scores"], keepdims=0)],
-          [constant("shape", [-1, 196, 192]), constant("axis", [2])])
-    graph(folder / "reconstructor.onnx", ["faces", "mask"], {"repaired": 4},
-          [make("Cast", ["mask"], ["shares"], to=FLOAT),
-           make("ReduceMean", ["shares", "axes"], ["share"], keepdims=1),
-           make("Unsqueeze", ["share", "one"], ["factor"]),
-           make("Mul", ["faces", "factor"], ["repaired"])],
-          [constant("axes", [1, 2]), constant("one", [1])])
-    graph(folder / "recogniser.onnx", ["faces", "latents", "mask"], {"logits": 2, "attention": 3},
-          [make("ReduceMean", ["latents", "one"], ["means"], keepdims=0),
-           make("Slice", ["means", "zero", "eight", "one"], ["first"]),
-           make("ReduceMean", ["faces", "rest"], ["level"], keepdims=0),
-           make("Unsqueeze", ["level", "one"], ["column"]),
-           make("Add", ["first", "column"], ["logits"]),
-           make("Cast", ["mask"], ["attention"], to=FLOAT)],
-          [constant("one", [1]), constant("zero", [0]), constant("eight", [8]),
-           constant("rest", [1, 2, 3])])
+    graph(
+        folder / "detector_default.onnx",
+        ["latents"],
+        {"scores": 2},
+        [mean],
+        [constant("axis", [2])],
+    )
+    graph(
+        folder / "detector_paper.onnx",
+        ["faces"],
+        {"scores": 2},
+        [
+            make("Reshape", ["faces", "shape"], ["flat"]),
+            make("ReduceMax", ["flat", "axis"], ["scores"], keepdims=0),
+        ],
+        [constant("shape", [-1, 196, 192]), constant("axis", [2])],
+    )
+    graph(
+        folder / "reconstructor.onnx",
+        ["faces", "mask"],
+        {"repaired": 4},
+        [
+            make("Cast", ["mask"], ["shares"], to=FLOAT),
+            make("ReduceMean", ["shares", "axes"], ["share"], keepdims=1),
+            make("Unsqueeze", ["share", "one"], ["factor"]),
+            make("Mul", ["faces", "factor"], ["repaired"]),
+        ],
+        [constant("axes", [1, 2]), constant("one", [1])],
+    )
+    graph(
+        folder / "recogniser.onnx",
+        ["faces", "latents", "mask"],
+        {"logits": 2, "attention": 3},
+        [
+            make("ReduceMean", ["latents", "one"], ["means"], keepdims=0),
+            make("Slice", ["means", "zero", "eight", "one"], ["first"]),
+            make("ReduceMean", ["faces", "rest"], ["level"], keepdims=0),
+            make("Unsqueeze", ["level", "one"], ["column"]),
+            make("Add", ["first", "column"], ["logits"]),
+            make("Cast", ["mask"], ["attention"], to=FLOAT),
+        ],
+        [
+            constant("one", [1]),
+            constant("zero", [0]),
+            constant("eight", [8]),
+            constant("rest", [1, 2, 3]),
+        ],
+    )
     write_manifest(folder)
     return folder
 
@@ -94,8 +130,15 @@ def write_manifest(folder: Path) -> None:
     }
     pair = {"colour": 0.5, "grey": 0.25}
     manifest = {
-        "format": 1, "configuration": "small", "image_size": 112, "patch_size": 8,
-        "latent_dim": 192, "labels": EXPRESSIONS, "mean": [0.5] * 3, "std": [0.25] * 3,
-        "files": files, "thresholds": {"default": pair, "paper": pair},
+        "format": 1,
+        "configuration": "small",
+        "image_size": 112,
+        "patch_size": 8,
+        "latent_dim": 192,
+        "labels": EXPRESSIONS,
+        "mean": [0.5] * 3,
+        "std": [0.25] * 3,
+        "files": files,
+        "thresholds": {"default": pair, "paper": pair},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -1,7 +1,6 @@
 """From a photo to an apparent expression: the stages in a row, in batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from latent_ofer import arrays
 from latent_ofer.arrays import Pixels
+from latent_ofer.backends.choose import BackendName, open_backend
 from latent_ofer.backends.protocol import Backend, Mask
 from latent_ofer.batching import outcomes
 from latent_ofer.crops import CropReader, Finder
@@ -19,7 +19,6 @@ from latent_ofer.results import Expression, FaceResult, Occlusion, Outcome
 from latent_ofer.stages import Stages
 from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
 
-BackendName = Literal["auto", "onnxruntime", "torch"]
 DetectorName = Literal["default", "paper"]
 OnError = Literal["raise", "return"]
 
@@ -71,7 +70,7 @@ class LatentOFER:
         backend : {"auto", "onnxruntime", "torch"}
             "auto" takes onnxruntime where it is installed, else torch. The answers agree.
         device : {"auto", "cpu"}
-            Where the networks run.
+            Where the networks run: the processor, for now.
         threads : int, optional
             Threads of the engine; None leaves the choice to it.
         detector : {"default", "paper"}
@@ -95,7 +94,7 @@ class LatentOFER:
         if detector not in weights.thresholds:
             raise ValueError(f"the weights in {weights.path} have no detector {detector!r}")
         return cls(
-            _open_backend(backend, weights, detector, threads),
+            open_backend(backend, weights, detector, threads),
             weights.thresholds[detector],
             weights.image_size,
             threads=threads,
@@ -275,21 +274,6 @@ class LatentOFER:
         for part in _parts(len(faces)):
             expressions += self._stages.recognise(faces[part], patches[part])
         return expressions[0] if single else expressions
-
-
-def _open_backend(
-    name: BackendName, weights: WeightsFolder, detector: str, threads: int | None
-) -> Backend:
-    # One engine each, imported only when chosen: the base install has no torch.
-    if name == "onnxruntime" or (name == "auto" and find_spec("onnxruntime")):
-        from latent_ofer.backends.onnx import OnnxBackend
-
-        return OnnxBackend(weights, detector, threads)
-    if not find_spec("torch"):
-        raise ImportError("this backend needs torch: pip install 'latent-ofer[train]'")
-    from latent_ofer.backends.torch import TorchBackend
-
-    return TorchBackend(weights, detector, threads)
 
 
 def _parts(count: int) -> Iterator[slice]:

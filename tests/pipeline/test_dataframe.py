@@ -2,9 +2,9 @@ import sys
 
 import numpy as np
 import pytest
+
 from fakes import fake_model, hide
 from helpers import drawn_face
-
 from latent_ofer import to_dataframe
 
 FACE, _ = drawn_face()

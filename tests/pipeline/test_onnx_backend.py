@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import drawn_face
-from onnx_folder import GAIN, write_folder, write_manifest
 
+from helpers import drawn_face
 from latent_ofer import LatentOFER, WeightsError
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.weights_folder import WeightsFolder
+from onnx_folder import GAIN, write_folder, write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +61,11 @@ def test_a_graph_that_cannot_be_loaded_or_is_absent_is_named(tmp_path: Path) -> 
     write_manifest(folder)
     with pytest.raises(WeightsError, match="reconstructor.onnx: not listed"):
         LatentOFER.from_pretrained(folder, threads=1)
+
+
+def test_a_backend_that_is_not_installed_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latent_ofer.backends.choose.find_spec", lambda _: None)
+    with pytest.raises(ImportError, match="pip install"):
+        LatentOFER.from_pretrained(folder, backend="torch")

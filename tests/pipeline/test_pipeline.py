@@ -3,10 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeFinder, fake_model, hide
-from helpers import drawn_face
 from PIL import Image
 
+from fakes import FakeFinder, fake_model, hide
+from helpers import drawn_face
 from latent_ofer import EXPRESSIONS, FaceResult, ImageError, LatentOFER, WeightsError
 
 FACE, LANDMARKS = drawn_face()
@@ -151,7 +151,9 @@ def test_stage_methods_take_one_face_or_a_batch() -> None:
     repaired = model.reconstruct(batch, masks)
     assert repaired.shape == batch.shape
     assert np.array_equal(repaired[3], model.reconstruct(batch[3], masks[3]))
-    assert np.array_equal(model.reconstruct(batch[:2], masks[0])[1, 16:40, 16:96], repaired[0, 16:40, 16:96])
+    assert np.array_equal(
+        model.reconstruct(batch[:2], masks[0])[1, 16:40, 16:96], repaired[0, 16:40, 16:96]
+    )
     expressions = model.recognise(batch, masks)
     assert expressions[39].probabilities == pytest.approx(
         model.recognise(batch[39], masks[39]).probabilities, abs=1e-5

@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from onnx_folder import write_folder
 
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.weights_folder import Thresholds, WeightsFolder
+from onnx_folder import write_folder
 
 
 @pytest.fixture

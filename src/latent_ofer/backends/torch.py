@@ -8,6 +8,8 @@ from torch import Tensor
 
 from latent_ofer.backends.networks import Networks
 from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.detector.regions import RegionDetector
+from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.detector.train import DetectorRecipe
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
@@ -26,8 +28,6 @@ class TorchBackend:
         Checked weights; the manifest's recipes say how the networks are built.
     detector : str
         "default" or "paper".
-    device : str
-        A torch device, such as "cpu" or "cuda".
     threads : int or None
         Threads of this process's torch; None leaves them as they are.
 
@@ -37,18 +37,11 @@ class TorchBackend:
         When a tensor is missing or does not fit.
     """
 
-    def __init__(
-        self,
-        folder: WeightsFolder,
-        detector: str,
-        device: str = "cpu",
-        threads: int | None = None,
-    ) -> None:
+    def __init__(self, folder: WeightsFolder, detector: str, threads: int | None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self._device = torch.device(device)
         self._graphs = {
-            name: graph.to(self._device).eval().requires_grad_(False)
+            name: graph.eval().requires_grad_(False)
             for name, graph in load_networks(folder).graphs().items()
         }
         self._detector = detector
@@ -72,11 +65,11 @@ class TorchBackend:
         return logits, attention
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
-        inputs = [torch.from_numpy(np.ascontiguousarray(a)).to(self._device) for a in arrays]
+        inputs = [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
         with torch.inference_mode():
             outputs = self._graphs[name](*inputs)
         several = (outputs,) if isinstance(outputs, Tensor) else outputs
-        return [tensor.cpu().numpy() for tensor in several]
+        return [tensor.numpy() for tensor in several]
 
 
 def load_networks(folder: WeightsFolder) -> Networks:
@@ -90,11 +83,11 @@ def load_networks(folder: WeightsFolder) -> Networks:
     path = folder.file(WEIGHTS)
     recipes = folder.manifest["recipes"]
     mae = MaeRecipe(**recipes["mae"]).build()
-    regions, svdd = DetectorRecipe(**recipes["detector"]).build(mae.dim)
+    detector = DetectorRecipe(**recipes["detector"])
     networks = Networks(
         mae=mae,
-        regions=regions,
-        svdd=svdd,
+        regions=RegionDetector(detector.width),
+        svdd=LatentSVDD(mae.dim, detector.svdd_hidden, detector.svdd_out),
         reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
         recogniser=RecogniserRecipe(**recipes["recogniser"]).build(mae.dim),
     )

@@ -10,6 +10,7 @@ from latent_ofer.cli.demo import demo
 from latent_ofer.cli.options import USE
 from latent_ofer.cli.output import complain
 from latent_ofer.cli.predict import predict
+from latent_ofer.cli.train import train
 from latent_ofer.errors import LatentOFERError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command(epilog=USE)(predict)
 app.command(epilog=USE)(demo)
+app.command()(train)
 
 
 def _print_version(wanted: bool) -> None:

@@ -34,3 +34,12 @@ Weights = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of weights in place of the shipped ones."),
 ]
+Data = Annotated[
+    Path,
+    typer.Option(
+        envvar="LATENT_OFER_DATA", metavar="DIR", help="Folder with the archives of faces."
+    ),
+]
+Runs = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder of checkpoints, logs and decoded data.")
+]

@@ -54,7 +54,8 @@ class LatentSVDD(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Distances ||Phi(x; W) - c||, not squared: latents (B, N, D) -> (B, N)."""
-        return (self.phi(latents) - self.centre).square().sum(-1).sqrt()
+        out: Tensor = self.phi(latents) - self.centre
+        return out.square().sum(-1).sqrt()
 
     @torch.no_grad()
     def set_centre(self, batches: Iterable[Tensor]) -> None:
@@ -87,6 +88,6 @@ def svdd_loss(model: LatentSVDD, latents: Tensor, decay: float) -> Tensor:
     -------
     scalar
     """
-    distance = (model.phi(latents) - model.centre).square().sum(-1).mean()
+    distance: Tensor = (model.phi(latents) - model.centre).square().sum(-1).mean()
     weights = torch.stack([weight.square().sum() for weight in model.phi.parameters()]).sum()
     return distance + decay / 2 * weights

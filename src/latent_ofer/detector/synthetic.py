@@ -3,14 +3,15 @@
 import io
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.ferplus import SIZE, Ferplus
+from latent_ofer.datasets.faces import Faces, Split, read_faces
+from latent_ofer.datasets.ferplus import SIZE, Ferplus, read_ferplus
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
 from latent_ofer.occlusion.seeds import image_rng
@@ -66,11 +67,16 @@ class FacePool:
 
     def neighbour(self, row: int, rng: Generator) -> Pixels:
         """Any face of the same archive, grey if this one is: (S, S, 3) uint8."""
-        first, last = (0, len(self.photos)) if row < len(self.photos) else (
-            len(self.photos), len(self)
+        first, last = (
+            (0, len(self.photos)) if row < len(self.photos) else (len(self.photos), len(self))
         )
         other = self.native(int(rng.integers(first, last))).image
         return other if self.colour[row] else greyed(other)
+
+
+def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
+    """Clean faces of a split of both archives."""
+    return FacePool(read_faces(data, split, cache), read_ferplus(data, split, cache))
 
 
 @dataclass(frozen=True)
@@ -203,4 +209,5 @@ def worn(face: Pixels, rng: Generator) -> Pixels:
     if rng.random() < 0.3:
         strength = np.float32(rng.uniform(0, 0.03))
         values = values + strength * rng.standard_normal((SIZE, SIZE, 1), dtype=np.float32)
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    levels: Pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return levels

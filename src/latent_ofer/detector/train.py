@@ -1,23 +1,19 @@
 """Training of both detectors; one file of weights holds them."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent_ofer.datasets.archives import archive, file_sha256
-from latent_ofer.datasets.faces import Split, read_faces
-from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.regions import RegionDetector
-from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
-from latent_ofer.detector.synthetic import FacePool, Mix, Occluder, protocol_copy, resized
+from latent_ofer.detector.synthetic import FacePool, Mix, Occluder, read_pool, resized
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
@@ -35,15 +31,6 @@ STAGE = "detector"
 PAPER_RUN = "detector_paper"
 ARCHIVES = ("faces.zip", "ferplus.zip", "occluders.zip")
 PARENT = "mae"
-FALSE_POSITIVES = 0.01
-"""Share of clean dev patches above the thresholds."""
-DEV_FACES = 300
-CLEAN_FACES = 1500
-DEV_SEED = 1
-AT_ONCE = 64
-
-Scorer = Callable[[Tensor], Tensor]
-"""Faces (B, 3, S, S) in [0, 1] to scores (B, N)."""
 
 
 class DetectorRecipe(Recipe):
@@ -83,56 +70,6 @@ class DetectorRecipe(Recipe):
         )
 
 
-@dataclass(frozen=True)
-class DevFaces:
-    """Dev faces of one kind.
-
-    Attributes
-    ----------
-    clean : (n, 112, 112, 3) uint8
-    occluded : (m, 112, 112, 3) uint8
-        Others under the *Objects* protocol, with categories kept from training.
-    covered : (m, 112, 112) bool
-    """
-
-    clean: NDArray[np.uint8]
-    occluded: NDArray[np.uint8]
-    covered: NDArray[np.bool_]
-
-    def auroc(self, score: Scorer) -> float:
-        """Pooled over the patches of the occluded faces; border patches left out."""
-        scored = ~border_patches(self.covered).reshape(len(self.covered), -1)
-        hidden = occluded_patches(self.covered).reshape(len(self.covered), -1)
-        return auroc(scores_of(score, self.occluded)[scored], hidden[scored])
-
-
-def scores_of(score: Scorer, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Scores (n, N) of faces (n, S, S, 3) uint8."""
-    with torch.inference_mode():
-        parts = [
-            score(to_tensor(faces[start : start + AT_ONCE]))
-            for start in range(0, len(faces), AT_ONCE)
-        ]
-    return torch.cat(parts).float().numpy()
-
-
-def read_dev(data: Path, cache: Path) -> dict[str, DevFaces]:
-    """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
-    pool = read_pool(data, "dev", cache)
-    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", categories=DEV_CATEGORIES)
-    order = np.random.default_rng(DEV_SEED).permutation(len(pool))
-    kinds = {}
-    for kind, of_kind in (("colour", pool.colour[order]), ("grey", ~pool.colour[order])):
-        rows = [pool.native(row) for row in order[of_kind][: DEV_FACES + CLEAN_FACES]]
-        copies = [protocol_copy(face, cutouts, DEV_SEED) for face in rows[:DEV_FACES]]
-        kinds[kind] = DevFaces(
-            np.stack([resized(face.image) for face in rows[DEV_FACES:]]),
-            np.stack([pasted for pasted, _, _ in copies]),
-            np.stack([covered for _, covered, _ in copies]),
-        )
-    return kinds
-
-
 def patch_loss(logits: Tensor, covered: Tensor) -> Tensor:
     """Cross-entropy of patches, border patches left out.
 
@@ -147,14 +84,6 @@ def patch_loss(logits: Tensor, covered: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, hidden, scored, reduction="sum") / (
         scored.sum()
     )
-
-
-def set_thresholds(
-    model: RegionDetector | LatentSVDD, score: Scorer, dev: dict[str, DevFaces]
-) -> None:
-    """Let one in a hundred patches of clean dev faces lie above, grey and colour apart."""
-    for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
-        threshold.fill_(threshold_at(scores_of(score, dev[kind].clean), FALSE_POSITIVES))
 
 
 def train_detector(data: Path, runs: Path, config: str, resume: bool) -> Path:
@@ -177,11 +106,6 @@ def train_detector(data: Path, runs: Path, config: str, resume: bool) -> Path:
     return save_weights(runs / STAGE, tensors, about)
 
 
-def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
-    """Clean faces of a split of both archives."""
-    return FacePool(read_faces(data, split, cache), read_ferplus(data, split, cache))
-
-
 def _train_regions(
     data: Path,
     run: Path,
@@ -194,7 +118,8 @@ def _train_regions(
     cutouts = load_cutouts(archive(data, "occluders.zip"), "train", exclude=DEV_CATEGORIES)
     occluder = Occluder(pool, cutouts, recipe.mix)
     torch.manual_seed(recipe.seed)
-    model = RegionDetector(recipe.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = RegionDetector(recipe.width)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in shuffled(len(pool), recipe, rng):
@@ -208,7 +133,10 @@ def _train_regions(
         return patch_loss(net(batch[0]).float(), batch[1]), {}
 
     def figures(net: nn.Module) -> dict[str, float]:
-        return {f"dev_auroc_{kind}": faces.auroc(net) for kind, faces in dev.items()}
+        return {
+            f"dev_auroc_{kind}": faces.auroc(apply(net, faces.occluded).numpy())
+            for kind, faces in dev.items()
+        }
 
     steps = steps_in(len(pool), recipe)
     job = Job(run, model, batches, steps, loss, figures, identity=identity)
@@ -231,10 +159,13 @@ def _train_svdd(
         return mae.encode(faces)[:, 1:]
 
     rows = np.random.default_rng(recipe.seed).permutation(len(pool))[: recipe.svdd_faces]
-    latents = clean_latents(encode, pool, rows)
+    faces = np.stack([resized(pool.native(int(row)).image) for row in rows])
+    latents = apply(encode, faces).bfloat16()
+    dev_latents = {kind: apply(encode, faces.occluded) for kind, faces in dev.items()}
     torch.manual_seed(recipe.seed)
     model = LatentSVDD(mae.dim, recipe.svdd_hidden, recipe.svdd_out, mae.grid**2)
-    model.set_centre(part.float() for part in latents.split(AT_ONCE))
+    parts = torch.split(latents, AT_ONCE)
+    model.set_centre(part.float() for part in parts)
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[Tensor]:
         for chosen in shuffled(len(latents), recipe.svdd, rng):
@@ -246,7 +177,7 @@ def _train_svdd(
 
     def figures(net: nn.Module) -> dict[str, float]:
         return {
-            f"dev_auroc_{kind}": faces.auroc(lambda batch: net(encode(batch)))
+            f"dev_auroc_{kind}": faces.auroc(net(dev_latents[kind]).numpy())
             for kind, faces in dev.items()
         }
 
@@ -254,22 +185,11 @@ def _train_svdd(
     job = Job(run, model, batches, steps, loss, figures, identity=identity)
     model.load_state_dict(fit(job, recipe.svdd, resume))
     model.eval()
-    with torch.inference_mode():
-        distances = torch.cat([model(part.float()) for part in latents.split(AT_ONCE)])
+    with torch.no_grad():
+        distances = torch.cat([model(part.float()) for part in parts])
     model.radius.fill_(float(np.quantile(distances.numpy(), 1 - recipe.svdd_nu)))
     set_thresholds(model, lambda faces: model(encode(faces)), dev)
     return model
-
-
-def clean_latents(encode: Scorer, pool: FacePool, rows: NDArray[np.int64]) -> Tensor:
-    """Latents (n, N, D) of clean faces, kept in bf16: 300 MB for 4,000 faces."""
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(rows), AT_ONCE):
-            chosen = rows[start : start + AT_ONCE]
-            faces = np.stack([resized(pool.native(int(row)).image) for row in chosen])
-            parts.append(encode(to_tensor(faces)).bfloat16())
-    return torch.cat(parts)
 
 
 def load_detector(runs: Path, config: str) -> tuple[RegionDetector, LatentSVDD]:

@@ -149,7 +149,7 @@ class MaskedAutoencoder(nn.Module):
         mask : (B, N) bool, True = hidden
         """
         visible = self.encode_kept(faces, kept)
-        b, n = len(faces), self.grid**2
+        b, n = faces.shape[0], self.grid**2
         mask = torch.ones(b, n, dtype=torch.bool, device=faces.device)
         mask = mask.scatter(1, kept, torch.zeros_like(kept, dtype=torch.bool))
         index = kept[..., None].expand(-1, -1, visible.shape[-1])
@@ -171,7 +171,7 @@ class MaskedAutoencoder(nn.Module):
 
     def _embed(self, faces: Tensor) -> Tensor:
         x = self.patch_embed((faces - MEAN) / STD) + self.pos_embed[:, 1:]
-        first = (self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1)
+        first = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
         return torch.cat([first.to(x.dtype), x], dim=1)
 
     def _transform(self, x: Tensor, bias: Tensor | None) -> Tensor:

@@ -88,7 +88,8 @@ def evaluate_face_finding(
     except (OSError, KeyError, zipfile.BadZipFile) as problem:
         raise DataError(f"{archive}: no archive of faces with an index ({problem})") from problem
     table = np.array(counts)
-    portrait = load_image(resources.files("latent_ofer").joinpath("assets/portrait.jpg").read_bytes())
+    asset = resources.files("latent_ofer").joinpath("assets/portrait.jpg")
+    portrait = load_image(asset.read_bytes())
     demo, others = match(finder.find(portrait), np.array([DEMO_LANDMARKS]))[1:]
     low, high = _interval(table, _generator(seed, split, "bootstrap"))
     return {

@@ -160,7 +160,7 @@ def quality(images: Pixels, truth: Pixels, masks: Mask) -> Quality:
     hole = patch_pixels(masks, truth.shape[1])
     rows = []
     for image, true, hidden in zip(images / 255, truth / 255, hole, strict=True):
-        ssim, at = structural_similarity(
+        ssim, at = structural_similarity(  # type: ignore[no-untyped-call]
             image,
             true,
             data_range=1.0,
@@ -195,4 +195,5 @@ def _decibels(squared_error: Values) -> float:
 def _spread(rows: NDArray[np.int64], limit: int | None) -> NDArray[np.int64]:
     if limit is None or limit >= len(rows):
         return rows
-    return rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
+    spread: NDArray[np.int64] = rows[np.linspace(0, len(rows) - 1, limit).round().astype(int)]
+    return spread

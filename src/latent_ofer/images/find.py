@@ -162,7 +162,7 @@ class FaceFinder:
             near = found.take(distances < eyes)
             if near.scores.size:
                 best = near.take([int(np.argmax(near.scores))])
-                back = np.linalg.inv(matrix[:, :2])
+                back: Floats = np.linalg.inv(matrix[:, :2]).astype(np.float64)
                 scale = math.hypot(back[0, 0], back[1, 0])
                 looks.append(_moved(best, back, -back @ matrix[:, 2], scale))
             elif not looks:
@@ -234,9 +234,8 @@ def _moved(found: _Candidates, linear: Floats, shift: Floats, scale: float) -> _
     centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - 0.5
     half = (found.boxes[:, 2:] - found.boxes[:, :2]) / 2 * scale
     centres = centres @ linear.T + shift + 0.5
-    return _Candidates(
-        np.hstack((centres - half, centres + half)), found.landmarks @ linear.T + shift, found.scores
-    )
+    boxes = np.hstack((centres - half, centres + half))
+    return _Candidates(boxes, found.landmarks @ linear.T + shift, found.scores)
 
 
 def _joined(parts: list[_Candidates]) -> _Candidates:

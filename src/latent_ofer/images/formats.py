@@ -6,10 +6,39 @@ from typing import Final
 SUPPORTED: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF")
 
 SUPPORTED_SUFFIXES: Final = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .gif .tif .tiff .avif".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".avif",
+    ]
 )
 UNSUPPORTED_SUFFIXES: Final = frozenset(
-    ".heic .heif .svg .svgz .jxl .jp2 .j2k .psd .ico .raw .dng .cr2 .cr3 .nef .arw".split()
+    [
+        ".heic",
+        ".heif",
+        ".svg",
+        ".svgz",
+        ".jxl",
+        ".jp2",
+        ".j2k",
+        ".psd",
+        ".ico",
+        ".raw",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+    ]
 )
 """Pictures to a user, not to us: they get an error row rather than silence."""
 
@@ -82,7 +111,7 @@ def is_cut_short(kind: str, data: bytes) -> bool:
     if kind == "PNG":
         return b"IEND" not in data[-4096:]
     if kind == "GIF":
-        return b"\x3b" not in data[-64:]
+        return not data.rstrip(b"\0").endswith(b";")
     if kind == "WebP":
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if kind == "BMP":

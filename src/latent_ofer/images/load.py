@@ -63,7 +63,9 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
             data = _read(name)
         else:
             raise _error(
-                "not_an_image", None, f"a {type(source).__name__} is no image",
+                "not_an_image",
+                None,
+                f"a {type(source).__name__} is no image",
                 "give a path, bytes, a PIL image or an array",
             )
         return _decode(data, name)
@@ -106,7 +108,9 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     right_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
     if array.dtype != np.uint8 or not right_shape:
         raise _error(
-            "not_an_image", None, f"an array of {array.dtype} {array.shape} is no image",
+            "not_an_image",
+            None,
+            f"an array of {array.dtype} {array.shape} is no image",
             "give uint8 RGB (H, W, 3) or grey (H, W)",
         )
     _check_size(array.shape[1], array.shape[0], None)
@@ -181,9 +185,11 @@ def _check_size(width: int, height: int, name: str | None) -> None:
         raise _error("empty", name, "has no pixels", "get a fresh copy")
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise _error(
-            "too_many_pixels", name,
+            "too_many_pixels",
+            name,
             f"{width} x {height} px, the limit is {MAX_PIXELS // 10**6} megapixels"
-            f" and {MAX_SIDE} px a side", "shrink it",
+            f" and {MAX_SIDE} px a side",
+            "shrink it",
         )
 
 

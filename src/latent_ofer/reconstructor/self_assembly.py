@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan
 from torch.nn import functional as F
 
 EPSILON = 1e-8
@@ -46,34 +47,42 @@ class SelfAssembly(nn.Module):
         weight_symmetric = similarity(cells, symmetric)
         weight_known = similarity(cells, known) * (~hidden).any(1, keepdim=True)
         # All of Eq. 3 that does not depend on the previous cell stands outside the recursion.
-        fixed = weight_symmetric * symmetric + weight_known * known
-        weight_fixed = weight_symmetric + weight_known
+        # The cell itself has the small weight that keeps the denominator above 0: it is what
+        # remains where nothing resembles it, and the weights sum to 1.
+        fixed = weight_symmetric * symmetric + weight_known * known + EPSILON * cells
+        weight_fixed = weight_symmetric + weight_known + EPSILON
 
-        previous = torch.zeros_like(cells[:, 0])
-        built = []
-        for cell, unit, part, weight, here in zip(
-            cells.unbind(1),
-            units.unbind(1),
-            fixed.unbind(1),
-            weight_fixed.unbind(1),
-            hidden.unbind(1),
-            strict=True,
-        ):
-            dot = (unit * previous).sum(1, keepdim=True)
-            weight_previous = (dot / (_norm(previous) + EPSILON)).relu()
-            total = weight + weight_previous
-            mixed = (part + weight_previous * previous) / (total + EPSILON)
-            result = torch.where(here & (total > 0), mixed, cell)
-            previous = torch.where(here, result, previous)
-            built.append(result)
-        out = torch.stack(built, dim=2).unflatten(2, features.shape[2:])
-        return out.to(features.dtype)
+        first = torch.zeros_like(cells[:, 0])
+        steps = tuple(x.transpose(0, 1) for x in (units, fixed, weight_fixed, hidden))
+        if torch.compiler.is_exporting():
+            # One node of the graph in place of 196 copies of the step.
+            built = scan(_build, first, steps, dim=0)[1]
+        else:
+            cell, rows = first, []
+            for step in zip(*steps, strict=True):
+                cell, row = _build(cell, step)
+                rows.append(row)
+            built = torch.stack(rows)
+        out = torch.where(hidden, built.transpose(0, 1), cells).transpose(1, 2)
+        return out.reshape(features.shape).to(features.dtype)
+
+
+def _build(previous: Tensor, step: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """One cell of every image from the last one built (B, C): the new last one, twice."""
+    unit, part, weight, here = step
+    dot = (unit * previous).sum(1, keepdim=True)
+    weight_previous = (dot / (_norm(previous) + EPSILON)).relu()
+    mixed = (part + weight_previous * previous) / (weight + weight_previous)
+    built = torch.where(here, mixed, previous)
+    # A scan may not return the same tensor twice.
+    return built, built.clone()
 
 
 def similarity(p: Tensor, q: Tensor) -> Tensor:
     """Cosine over the last axis, cut off below 0 (Eq. 2): (..., C) twice -> (..., 1)."""
     dot = (p * q).sum(-1, keepdim=True)
-    return (dot / (_norm(p) * _norm(q) + EPSILON)).relu()
+    cosine: Tensor = dot / (_norm(p) * _norm(q) + EPSILON)
+    return cosine.relu()
 
 
 def _most_similar(units: Tensor, hidden: Tensor) -> Tensor:

