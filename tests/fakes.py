@@ -29,9 +29,14 @@ class FakeBackend:
     def encode(self, faces: Floats) -> Floats:
         return patches(faces)
 
+    @property
+    def detects_on_latents(self) -> bool:
+        return False
+
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         self.batches.append(len(faces))
-        red, green = latents[:, :, :64].mean(axis=2), latents[:, :, 64:128].mean(axis=2)
+        cells = patches(faces)
+        red, green = cells[:, :, :64].mean(axis=2), cells[:, :, 64:128].mean(axis=2)
         return np.clip(red - green, 0, 1)
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:

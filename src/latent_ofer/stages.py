@@ -55,7 +55,9 @@ class Stages:
     def detect(self, faces: Pixels) -> list[Occlusion]:
         """What hides each face."""
         planes = arrays.to_planes(faces)
-        return self._occlusions(faces, self._backend.detect(planes, self._backend.encode(planes)))
+        needed = self._backend.detects_on_latents
+        latents = self._backend.encode(planes) if needed else np.empty(0, np.float32)
+        return self._occlusions(faces, self._backend.detect(planes, latents))
 
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""

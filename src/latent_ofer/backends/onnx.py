@@ -35,6 +35,11 @@ class OnnxBackend:
         self._reconstructor = _session(folder, "reconstructor.onnx", threads)
         self._recogniser = _session(folder, "recogniser.onnx", threads)
 
+    @property
+    def detects_on_latents(self) -> bool:
+        """Whether the chosen detector's graph declares latents as an input."""
+        return any(node.name == "latents" for node in self._detector.get_inputs())
+
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
         return _run(self._encoder, ["latents"], faces=faces)[0]

@@ -16,6 +16,11 @@ Mask = NDArray[np.bool_]
 class Backend(Protocol):
     """One engine running the four stages' networks; the answers do not depend on which."""
 
+    @property
+    def detects_on_latents(self) -> bool:
+        """Whether `detect` reads the latents; else they may be empty."""
+        ...
+
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, N, D) of faces (B, 3, S, S) in [0, 1]."""
         ...

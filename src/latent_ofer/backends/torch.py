@@ -46,13 +46,18 @@ class TorchBackend:
         }
         self._detector = detector
 
+    @property
+    def detects_on_latents(self) -> bool:
+        """The paper's detector does, the default one looks at the face."""
+        return self._detector == "paper"
+
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
         return self._run("encoder", faces)[0]
 
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         """Scores (B, 196), higher for patches more likely hidden."""
-        read = latents if self._detector == "paper" else faces
+        read = latents if self.detects_on_latents else faces
         return self._run(f"detector_{self._detector}", read)[0]
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:

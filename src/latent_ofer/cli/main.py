@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latent_ofer.cli.demo import demo
+from latent_ofer.cli.evaluate import evaluate
 from latent_ofer.cli.options import USE
 from latent_ofer.cli.output import complain
 from latent_ofer.cli.predict import predict
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command(epilog=USE)(predict)
 app.command(epilog=USE)(demo)
 app.command()(train)
+app.add_typer(evaluate, name="evaluate")
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,7 +20,7 @@ def train(
     runs: Runs = Path("runs"),
     config: Annotated[
         str,
-        typer.Option(help="`small`, `paper`, or a folder with one YAML recipe a stage."),
+        typer.Option(help="`small`, or a folder of your own with one YAML recipe a stage."),
     ] = "small",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the stage's last checkpoint.")
@@ -31,9 +31,11 @@ def train(
 ) -> None:
     """Train the networks from the archives of faces and objects.
 
-    Each stage leaves a checkpoint an epoch, a log of JSON lines and its finished weights in
-    RUNS/<stage>. `all` trains what is stale, goes on where a stage was cut short, and ends
-    with the shippable folder RUNS/weights. Ctrl-C is safe: go on with --resume.
+    Each stage leaves a checkpoint an epoch, a log of JSON lines and its weights in its folder
+    of RUNS.
+
+    `all` trains what is stale, goes on where a stage was cut short, and ends with the
+    shippable folder RUNS/weights. Ctrl-C is safe: go on with --resume.
     """
     try:
         import torch

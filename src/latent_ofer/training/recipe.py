@@ -48,7 +48,7 @@ def load_recipe(kind: type[R], config: str, stage: str) -> R:
     kind : type
         The stage's recipe class.
     config : str
-        ``small`` or ``paper`` for a shipped folder of recipes, or a path to one's own.
+        ``small`` for the shipped folder of recipes, or a path to one's own.
     stage : str
         File name without ``.yaml``.
 

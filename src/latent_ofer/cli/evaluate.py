@@ -1,0 +1,152 @@
+"""`latent-ofer evaluate`: the figures of docs/results.md, a command each."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from latent_ofer.cli.options import Backend, Data, Detector, Runs, Threads, Weights
+from latent_ofer.cli.output import make_folder, replacing
+
+evaluate = typer.Typer(
+    help="Measure the shipped weights on validation faces: the figures of docs/results.md.",
+    no_args_is_help=True,
+)
+
+Report = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Use only so many faces of each kind: a quick look."),
+]
+RUNS = Path("runs")
+
+
+@evaluate.command()
+def detection(
+    data: Data,
+    runs: Runs = RUNS,
+    detector: Detector = "default",
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Threads = None,
+    limit: Limit = None,
+    output: Report = None,
+) -> None:
+    """Which patches are hidden: validation faces with unseen objects, and real masks."""
+    from latent_ofer.evaluation.detection import evaluate_detection
+    from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+
+    model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
+
+    def scores(faces: Any) -> Any:
+        return np.stack([occlusion.scores for occlusion in model.detect(faces)])
+
+    thresholds = WeightsFolder.open(weights or SHIPPED).thresholds[detector]
+    figures = evaluate_detection(data, runs / "cache", scores, thresholds, limit=limit)
+    _report({"figure": "detection", "detector": detector, **figures}, output)
+
+
+@evaluate.command()
+def repair(
+    data: Data,
+    runs: Runs = RUNS,
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Threads = None,
+    limit: Limit = None,
+    output: Report = None,
+) -> None:
+    """How near repaired faces come to the true ones, irregular holes, true mask given."""
+    from latent_ofer.evaluation.repair import repair_test
+    from latent_ofer.pipeline import LatentOFER
+
+    model = LatentOFER.from_pretrained(weights, backend, threads=threads)
+    figures = repair_test(data, runs / "cache", model.reconstruct, limit=limit)
+    _report({"figure": "repair", **figures}, output)
+
+
+@evaluate.command()
+def recognition(
+    data: Data,
+    runs: Runs = RUNS,
+    detector: Detector = "default",
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Threads = None,
+    limit: Limit = None,
+    output: Report = None,
+) -> None:
+    """The whole pipeline on FERPlus validation, clean and behind objects; another source."""
+    from latent_ofer.evaluation.recognition import evaluate_recognition
+    from latent_ofer.pipeline import LatentOFER
+
+    model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
+    figures = evaluate_recognition(data, runs / "cache", model, limit=limit)
+    _report({"figure": "recognition", "detector": detector, **figures}, output)
+
+
+@evaluate.command()
+def face_finding(
+    data: Data,
+    collages: Annotated[int, typer.Option(min=1, help="How many collages to make.")] = 100,
+    output: Report = None,
+) -> None:
+    """Faces found in generated collages of validation faces, and in the demo photo."""
+    from latent_ofer.datasets.archives import archive
+    from latent_ofer.evaluation.face_finding import evaluate_face_finding
+
+    figures = evaluate_face_finding(archive(data, "faces.zip"), collages)
+    _report({"figure": "face finding", **figures}, output)
+
+
+@evaluate.command()
+def parity(
+    data: Data,
+    runs: Runs = RUNS,
+    weights: Weights = None,
+    threads: Threads = None,
+    output: Report = None,
+) -> None:
+    """Whether torch and onnxruntime answer alike on 200 crops with objects."""
+    from latent_ofer.evaluation.engines import FACES, crops_with_objects, evaluate_parity
+    from latent_ofer.pipeline import LatentOFER
+
+    engines = [
+        LatentOFER.from_pretrained(weights, name, threads=threads)
+        for name in ("onnxruntime", "torch")
+    ]
+    faces = crops_with_objects(data, runs / "cache", FACES)
+    _report({"figure": "parity", **evaluate_parity(*engines, faces)}, output)
+
+
+@evaluate.command()
+def speed(
+    data: Data,
+    runs: Runs = RUNS,
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Threads = None,
+    output: Report = None,
+) -> None:
+    """Faces a second through the whole pipeline; nothing else should run meanwhile."""
+    from latent_ofer.evaluation.engines import FACES, crops_with_objects, evaluate_speed
+    from latent_ofer.pipeline import LatentOFER
+
+    model = LatentOFER.from_pretrained(weights, backend, threads=threads)
+    faces = crops_with_objects(data, runs / "cache", FACES)
+    _report({"figure": "speed", **evaluate_speed(model, faces)}, output)
+
+
+def _report(figures: dict[str, Any], output: Path | None) -> None:
+    text = json.dumps(figures, indent=2)
+    typer.echo(text)
+    if output is not None:
+        make_folder(output.parent)
+        with replacing(output) as stream:
+            stream.write(f"{text}\n".encode())
