@@ -72,11 +72,11 @@ def test_an_engine_agrees_with_itself_and_not_with_another() -> None:
 
     rng = np.random.default_rng(0)
     faces = [rng.integers(0, 255, (112, 112, 3), dtype=np.uint8) for _ in range(3)]
-    same = evaluate_parity(fake_model(), fake_model(), faces)
+    same = evaluate_parity(fake_model()[0], fake_model()[0], faces)
     assert same["same_expression"] == 3
     assert same["largest_probability_difference"] == 0
     other = LatentOFER(Other(), Thresholds(0.5, 0.5))
-    assert evaluate_parity(fake_model(), other, faces)["largest_probability_difference"] > 0
-    before, after, hidden = read(fake_model(), faces)
+    assert evaluate_parity(fake_model()[0], other, faces)["largest_probability_difference"] > 0
+    before, after, hidden = read(fake_model()[0], faces)
     assert before.shape == after.shape == (3, 8)
     assert hidden.shape == (3,)
