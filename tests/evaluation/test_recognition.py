@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import FakeBackend, fake_model
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.engines import evaluate_parity
 from latent_ofer.evaluation.recognition import (
@@ -11,6 +12,8 @@ from latent_ofer.evaluation.recognition import (
     figures,
     read,
 )
+from latent_ofer.pipeline import LatentOFER
+from latent_ofer.weights_folder import Thresholds
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -26,7 +29,7 @@ def test_figures_agree_with_counting_by_hand() -> None:
     assert found["accuracy"]["value"] == 0.75
     assert found["recall"] == {"neutral": 1.0, "happiness": 0.5, "surprise": 1.0}
     assert found["macro_recall"]["value"] == pytest.approx(2.5 / 3)
-    brier = np.mean([0.09 + 0.04 + 0.01, 0.01 + 0.16 + 0.09, 0.25 + 0.64 + 0.09, 0.01 + 0.01 + 0.04])
+    brier = np.mean([0.14, 0.26, 0.98, 0.06])
     assert found["brier"]["value"] == pytest.approx(brier)
     assert found["accuracy"]["low"] <= 0.75 <= found["accuracy"]["high"]
 
@@ -39,8 +42,10 @@ def test_calibration_error_agrees_with_a_loop_over_bins(n: int, seed: int) -> No
     total = 0.0
     for low in np.arange(15) / 15:
         inside = [
-            i for i in range(n) if low <= probabilities[i].max() < low + 1 / 15 or
-            (low > 0.93 and probabilities[i].max() == 1)
+            i
+            for i in range(n)
+            if low <= probabilities[i].max() < low + 1 / 15
+            or (low > 0.93 and probabilities[i].max() == 1)
         ]
         if inside:
             right = np.mean([probabilities[i].argmax() == labels[i] for i in inside])
@@ -60,11 +65,6 @@ def test_the_paired_interval_of_a_clear_gain_excludes_zero() -> None:
 
 
 def test_an_engine_agrees_with_itself_and_not_with_another() -> None:
-    from fakes import FakeBackend, fake_model
-
-    from latent_ofer.pipeline import LatentOFER
-    from latent_ofer.weights_folder import Thresholds
-
     class Other(FakeBackend):
         def recognise(self, faces, latents, mask):  # type: ignore[no-untyped-def]
             logits, attention = super().recognise(faces, latents, mask)

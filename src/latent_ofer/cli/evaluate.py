@@ -17,7 +17,9 @@ evaluate = typer.Typer(
 
 Report = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."
+    ),
 ]
 Limit = Annotated[
     int | None,
@@ -117,12 +119,10 @@ def parity(
     from latent_ofer.evaluation.engines import FACES, crops_with_objects, evaluate_parity
     from latent_ofer.pipeline import LatentOFER
 
-    engines = [
-        LatentOFER.from_pretrained(weights, name, threads=threads)
-        for name in ("onnxruntime", "torch")
-    ]
+    one = LatentOFER.from_pretrained(weights, "onnxruntime", threads=threads)
+    other = LatentOFER.from_pretrained(weights, "torch", threads=threads)
     faces = crops_with_objects(data, runs / "cache", FACES)
-    _report({"figure": "parity", **evaluate_parity(*engines, faces)}, output)
+    _report({"figure": "parity", **evaluate_parity(one, other, faces)}, output)
 
 
 @evaluate.command()

@@ -88,9 +88,7 @@ def read_ferplus(
         return everything
     twins = set(read_text(path, "twins_of_test.txt"))
     twins |= set(read_text(path, "train_twins_of_valid.txt"))
-    keep = [
-        member not in twins and is_dev(member) == (split == "dev") for member in members
-    ]
+    keep = [member not in twins and is_dev(member) == (split == "dev") for member in members]
     return everything.take(np.array(keep))
 
 
@@ -139,7 +137,8 @@ def soft_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
     """
     kept = without_outliers(votes)[:, :-UNUSED_COLUMNS].astype(np.float32)
     total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)
+    shares: NDArray[np.float32] = np.zeros_like(kept)
+    return np.divide(kept, total, out=shares, where=total > 0)
 
 
 def enlarge(images: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.uint8]:

@@ -153,9 +153,7 @@ def train_mae(data: Path, runs: Path, config: str, resume: bool) -> Path:
     about = {
         "stage": STAGE,
         "recipe": recipe.digest(),
-        "data": {
-            name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")
-        },
+        "data": {name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")},
         "parents": {},
     }
     job = Job(

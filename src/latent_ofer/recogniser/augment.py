@@ -38,8 +38,12 @@ def move(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
     flip = torch.where(torch.rand(b, generator=generator) < 0.5, -1.0, 1.0)
     rows = torch.stack(
         [
-            torch.stack([flip * zoom * angle.cos(), -zoom * angle.sin(), _uniform(b, SHIFT, generator)], 1),
-            torch.stack([flip * zoom * angle.sin(), zoom * angle.cos(), _uniform(b, SHIFT, generator)], 1),
+            torch.stack(
+                [flip * zoom * angle.cos(), -zoom * angle.sin(), _uniform(b, SHIFT, generator)], 1
+            ),
+            torch.stack(
+                [flip * zoom * angle.sin(), zoom * angle.cos(), _uniform(b, SHIFT, generator)], 1
+            ),
         ],
         1,
     )

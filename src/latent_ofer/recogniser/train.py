@@ -12,8 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent_ofer.datasets.archives import archive, file_sha256
-from latent_ofer.datasets.ferplus import NATIVE_SIZE, Ferplus, Split, majority, read_ferplus
-from latent_ofer.datasets.ferplus import enlarge, soft_targets
+from latent_ofer.datasets.ferplus import (
+    NATIVE_SIZE,
+    Ferplus,
+    Split,
+    enlarge,
+    majority,
+    read_ferplus,
+    soft_targets,
+)
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts, paste_object
@@ -252,9 +259,7 @@ def logits_of(
     return torch.cat(out)
 
 
-def accuracy(
-    pool: Pool, rows: NDArray[np.int64], net: Recogniser, mae: MaskedAutoencoder
-) -> float:
+def accuracy(pool: Pool, rows: NDArray[np.int64], net: Recogniser, mae: MaskedAutoencoder) -> float:
     """Share of faces whose majority label comes first."""
     predicted = logits_of(pool, rows, net, mae).argmax(1).numpy()
     return float((predicted == pool.labels_of(rows)).mean())
