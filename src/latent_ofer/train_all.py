@@ -26,6 +26,7 @@ from latent_ofer.reconstructor.train import (
     train_reconstructor,
 )
 from latent_ofer.training.checkpoint import describe, load_weights
+from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 LICENCE = {
@@ -53,7 +54,7 @@ class Stage:
     recipe: type[Recipe]
     archives: tuple[str, ...]
     parents: tuple[str, ...]
-    train: Callable[[Path, Path, str, bool], Path]
+    train: Callable[[Path, Path, str, Resume], Path]
     recipe_of: str | None = None
 
 
@@ -78,11 +79,11 @@ def _grid(side: int) -> tuple[int, int]:
     return side, side
 
 
-def _train_recogniser(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def _train_recogniser(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     return recogniser.train_recogniser(data, runs, config, resume, repair_with(runs, config))
 
 
-def _train_calibration(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def _train_calibration(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     del resume  # it takes seconds
     return calibration.train_calibration(data, runs, config, repair_with(runs, config))
 
@@ -133,7 +134,8 @@ def train_all(data: Path, runs: Path, config: str, say: Callable[[str], None]) -
             say(f"{name}: up to date")
         else:
             say(f"{name}: training")
-            say(f"{name}: done, {stage.train(data, runs, config, True)}")
+            weights = stage.train(data, runs, config, "if same")
+            say(f"{name}: done, {weights}")
     return release(data, runs, config)
 
 

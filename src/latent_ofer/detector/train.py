@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.archives import archive
 from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
@@ -20,11 +20,11 @@ from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.training.checkpoint import (
     check_fresh,
+    describe,
     load_weights,
-    parents_of,
     save_weights,
 )
-from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "detector"
@@ -86,15 +86,10 @@ def patch_loss(logits: Tensor, covered: Tensor) -> Tensor:
     )
 
 
-def train_detector(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def train_detector(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     """Train both detectors; returns the path of their weights."""
     recipe = load_recipe(DetectorRecipe, config, STAGE)
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in ARCHIVES},
-        "parents": parents_of(runs, PARENT),
-    }
+    about = describe(recipe, data, ARCHIVES, runs, (PARENT,))
     dev = read_dev(data, runs / "cache")
     pool = read_pool(data, "train", runs / "cache")
     identity = str({key: value for key, value in about.items() if key != "parents"})
@@ -113,7 +108,7 @@ def _train_regions(
     pool: FacePool,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: bool,
+    resume: Resume,
 ) -> RegionDetector:
     cutouts = load_cutouts(archive(data, "occluders.zip"), "train", exclude=DEV_CATEGORIES)
     occluder = Occluder(pool, cutouts, recipe.mix)
@@ -153,7 +148,7 @@ def _train_svdd(
     pool: FacePool,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: bool,
+    resume: Resume,
 ) -> LatentSVDD:
     def encode(faces: Tensor) -> Tensor:
         return mae.encode(faces)[:, 1:]

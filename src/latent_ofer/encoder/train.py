@@ -14,7 +14,7 @@ from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.ferplus import enlarge, read_ferplus
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
 from latent_ofer.training.checkpoint import check_fresh, load_weights, save_weights
-from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "mae"
@@ -114,7 +114,7 @@ def read_pool(data: Path, split: str, cache: Path) -> ImagePool:
     )
 
 
-def train_mae(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def train_mae(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     """Train the masked autoencoder; returns the path of its weights."""
     recipe = load_recipe(MaeRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)

@@ -36,17 +36,11 @@ def move(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
     b = len(pictures)
     angle, zoom = _uniform(b, ROTATION, generator), 1 + _uniform(b, ZOOM, generator)
     flip = torch.where(torch.rand(b, generator=generator) < 0.5, -1.0, 1.0)
-    rows = torch.stack(
-        [
-            torch.stack(
-                [flip * zoom * angle.cos(), -zoom * angle.sin(), _uniform(b, SHIFT, generator)], 1
-            ),
-            torch.stack(
-                [flip * zoom * angle.sin(), zoom * angle.cos(), _uniform(b, SHIFT, generator)], 1
-            ),
-        ],
-        1,
-    )
+    across, down = _uniform(b, SHIFT, generator), _uniform(b, SHIFT, generator)
+    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
+    first = torch.stack([flip * cosine, -sine, across], 1)
+    second = torch.stack([flip * sine, cosine, down], 1)
+    rows = torch.stack([first, second], 1)
     grid = F.affine_grid(rows, [b, pictures.shape[1], size, size], align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from latent_ofer.datasets.archives import archive, file_sha256
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.recogniser.train import (
     ARCHIVES,
@@ -18,7 +17,7 @@ from latent_ofer.recogniser.train import (
     load_recogniser,
     logits_of,
 )
-from latent_ofer.training.checkpoint import load_weights, parents_of, save_weights
+from latent_ofer.training.checkpoint import describe, load_weights, save_weights
 from latent_ofer.training.recipe import load_recipe
 
 STAGE = "calibration"
@@ -43,17 +42,11 @@ def train_calibration(data: Path, runs: Path, config: str, repair: Repair) -> Pa
     recipe = load_recipe(RecogniserRecipe, config, "recogniser")
     mae = load_mae(runs, config)
     net = load_recogniser(runs, config, mae.dim)
-    parents = parents_of(runs, *PARENTS)
-    pool = Pool(data, "dev", runs, parents, repair, DEV_FACES, recipe.seed)
+    about = describe(recipe, data, ARCHIVES, runs, PARENTS)
+    pool = Pool(data, "dev", runs, about["parents"], repair, DEV_FACES, recipe.seed)
     rows = np.flatnonzero(np.concatenate([pool.labels, pool.labels[: pool.copied]]) >= 0)
     labels = torch.from_numpy(pool.labels_of(rows))
     temperature = best_temperature(logits_of(pool, rows, net, mae), labels)
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in ARCHIVES},
-        "parents": parents,
-    }
     return save_weights(runs / STAGE, {"temperature": torch.tensor(temperature)}, about)
 
 

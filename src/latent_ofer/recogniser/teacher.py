@@ -21,7 +21,7 @@ from latent_ofer.datasets.ferplus import (
 from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.recogniser.augment import augment
 from latent_ofer.training.checkpoint import check_fresh, load_weights, save_weights
-from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "teacher"
@@ -37,7 +37,7 @@ class TeacherRecipe(Recipe):
     erase: float = Field(default=0.3, ge=0, le=1)
 
 
-def train_teacher(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def train_teacher(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     """Train the teacher; returns the path of its weights."""
     recipe = load_recipe(TeacherRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.ferplus import (
     NATIVE_SIZE,
     Ferplus,
@@ -30,11 +30,11 @@ from latent_ofer.recogniser.fusion import GRID, Recogniser
 from latent_ofer.recogniser.teacher import grey_tensor, load_teacher
 from latent_ofer.training.checkpoint import (
     check_fresh,
+    describe,
     load_weights,
-    parents_of,
     save_weights,
 )
-from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.progress import track
 from latent_ofer.training.recipe import Recipe, load_recipe
 
@@ -56,7 +56,7 @@ class RecogniserRecipe(Recipe):
     latent_width: int
     latent_outputs: int
     hidden: int
-    share: float = Field(default=0.5, gt=0, le=1)
+    share: float = Field(default=0.5, ge=0.01, le=0.99)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     erase: float = Field(default=0.2, ge=0, le=1)
     copies: int = Field(ge=0)
@@ -131,7 +131,7 @@ def repaired_copies(
     return copies
 
 
-def train_recogniser(data: Path, runs: Path, config: str, resume: bool, repair: Repair) -> Path:
+def train_recogniser(data: Path, runs: Path, config: str, resume: Resume, repair: Repair) -> Path:
     """Train the recogniser from the teacher's backbone; returns the path of its weights."""
     recipe = load_recipe(RecogniserRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
@@ -139,7 +139,8 @@ def train_recogniser(data: Path, runs: Path, config: str, resume: bool, repair: 
     model = recipe.build(mae.dim)
     model.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    parents = parents_of(runs, *PARENTS)
+    about = describe(recipe, data, ARCHIVES, runs, PARENTS)
+    parents = about["parents"]
     train = Pool(data, "train", runs, parents, repair, recipe.copies, recipe.seed)
     dev = Pool(data, "dev", runs, parents, repair, DEV_FACES, recipe.seed)
 
@@ -170,12 +171,6 @@ def train_recogniser(data: Path, runs: Path, config: str, resume: bool, repair: 
             "dev_accuracy_repaired": accuracy(dev, repaired, net, mae),
         }
 
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in ARCHIVES},
-        "parents": parents,
-    }
     job = Job(
         runs / STAGE,
         model,

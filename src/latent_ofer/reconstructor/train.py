@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.archives import archive, file_sha256
 from latent_ofer.datasets.faces import read_faces
 from latent_ofer.encoder.train import load_mae, read_pool, to_tensor
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
@@ -31,14 +30,16 @@ from latent_ofer.reconstructor.losses import (
 from latent_ofer.reconstructor.unet import Reconstructor, RepairUNet, composite
 from latent_ofer.training.checkpoint import (
     check_fresh,
+    describe,
     load_weights,
-    parents_of,
     save_weights,
 )
-from latent_ofer.training.loop import Job, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "reconstructor"
+ARCHIVES = ("faces.zip", "ferplus.zip")
+PARENTS = ("mae", "teacher")
 PREFIX = "unet."
 SIZE = 112
 DEV_FACES = 400
@@ -164,7 +165,7 @@ def _slices(count: int) -> list[slice]:
     return [slice(start, start + 50) for start in range(0, count, 50)]
 
 
-def train_reconstructor(data: Path, runs: Path, config: str, resume: bool) -> Path:
+def train_reconstructor(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     """Train the repair network; returns the path of its weights, which are the U-Net's alone."""
     recipe = load_recipe(ReconstructorRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
@@ -190,12 +191,7 @@ def train_reconstructor(data: Path, runs: Path, config: str, resume: bool) -> Pa
         assert isinstance(net, RepairUNet)
         return dev_set.figures(net)
 
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")},
-        "parents": parents_of(runs, "mae", "teacher"),
-    }
+    about = describe(recipe, data, ARCHIVES, runs, PARENTS)
     job = Job(
         runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
     )

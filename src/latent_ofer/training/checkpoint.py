@@ -112,9 +112,11 @@ def check_fresh(weights: Weights, runs: Path) -> None:
     ------
     StaleError
         Names the parent that changed and the command that mends it.
+    WeightsError
+        When a parent is missing.
     """
     for stage, digest in weights.about.get("parents", {}).items():
-        if file_sha256(runs / stage / WEIGHTS) != digest:
+        if parents_of(runs, stage)[stage] != digest:
             own = weights.path.parent.name
             raise StaleError(
                 f"{weights.path}: trained on another '{stage}' than the one in {runs}. "

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latent_ofer.training.checkpoint import load_state, save_state
+from latent_ofer.errors import StaleError
+from latent_ofer.training.checkpoint import STATE, load_state, save_state
 from latent_ofer.training.progress import track
 from latent_ofer.training.recipe import Recipe
 
 Figures = Mapping[str, float]
 GRADIENT_NORM = 1.0
 LOG = "log.jsonl"
+
+Resume = bool | Literal["if same"]
+"""Go on from the last checkpoint: of another job it is an error, or with "if same" ignored."""
 
 
 @dataclass
@@ -74,18 +78,23 @@ def steps_in(count: int, recipe: Recipe) -> int:
     return drawn // min(recipe.batch_size, drawn)
 
 
-def fit(job: Job, recipe: Recipe, resume: bool, quiet: bool = False) -> dict[str, Tensor]:
+def fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool = False) -> dict[str, Tensor]:
     """Train, with a checkpoint after every epoch.
 
     Parameters
     ----------
-    resume : bool
-        Go on from the last checkpoint of `job.run`, if it is of the same job.
+    resume : bool or "if same"
+        Go on from the last checkpoint of `job.run`.
 
     Returns
     -------
     dict of str to Tensor
         The running average of the weights (and buffers) after the last epoch.
+
+    Raises
+    ------
+    StaleError
+        When the checkpoint to go on from is of another recipe, other data or other parents.
     """
     job.run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
@@ -94,14 +103,14 @@ def fit(job: Job, recipe: Recipe, resume: bool, quiet: bool = False) -> dict[str
     )
     average = {name: value.clone() for name, value in job.model.state_dict().items()}
     first = 0
-    state = load_state(job.run) if resume else None
-    if state is not None and state["identity"] == job.identity:
+    state = _state_of(job, resume)
+    if state is None:
+        (job.run / LOG).unlink(missing_ok=True)
+    else:
         job.model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         average = state["average"]
         first = state["epoch"] + 1
-    elif state is None:
-        (job.run / LOG).unlink(missing_ok=True)
     for epoch in range(first, recipe.epochs):
         started = time.monotonic()
         losses = _epoch(job, recipe, optimiser, average, epoch, quiet)
@@ -125,6 +134,19 @@ def fit(job: Job, recipe: Recipe, resume: bool, quiet: bool = False) -> dict[str
         with (job.run / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({key: round(value, 5) for key, value in line.items()}) + "\n")
     return average
+
+
+def _state_of(job: Job, resume: Resume) -> dict[str, Any] | None:
+    """The checkpoint that the job goes on from, or None to start afresh."""
+    state = load_state(job.run) if resume else None
+    if state is None or state["identity"] == job.identity:
+        return state
+    if resume == "if same":
+        return None
+    raise StaleError(
+        f"{job.run / STATE}: of another recipe, other data or other parents. "
+        "Start afresh without --resume, or train all, which goes on with what still fits."
+    )
 
 
 def _epoch(

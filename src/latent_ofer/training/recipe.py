@@ -74,7 +74,8 @@ def load_recipe(kind: type[R], config: str, stage: str) -> R:
 
 
 def _explain(error: ValidationError, kind: type[Recipe]) -> str:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one; what was written explains more than what was not.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, kind.model_fields, n=1, cutoff=0)
