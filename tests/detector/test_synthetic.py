@@ -4,16 +4,8 @@ import pytest
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.ferplus import Ferplus
-from latent_ofer.detector.synthetic import (
-    FacePool,
-    Mix,
-    Occluder,
-    greyed,
-    protocol_copy,
-    resized,
-    varied,
-    worn,
-)
+from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
+from latent_ofer.detector.synthetic import Mix, Occluder, greyed, neighbour, varied, worn
 from latent_ofer.occlusion.objects import Cutout
 
 DISC = np.zeros((60, 60, 4), dtype=np.uint8)
@@ -102,9 +94,9 @@ def test_grey_faces_stay_grey(kind: str, row: int) -> None:
 def test_a_neighbour_is_of_the_same_archive() -> None:
     pool = small_pool()
     rng = np.random.default_rng(0)
-    assert {len(pool.neighbour(0, rng)) for _ in range(20)} == {112}
-    assert {len(pool.neighbour(4, rng)) for _ in range(20)} == {48}
-    assert all(np.ptp(pool.neighbour(2, rng).astype(int), axis=2).max() == 0 for _ in range(20))
+    assert {len(neighbour(pool, 0, rng)) for _ in range(20)} == {112}
+    assert {len(neighbour(pool, 4, rng)) for _ in range(20)} == {48}
+    assert all(np.ptp(neighbour(pool, 2, rng).astype(int), axis=2).max() == 0 for _ in range(20))
 
 
 def test_large_categories_are_drawn_less_than_their_size() -> None:

@@ -6,7 +6,7 @@ import pytest
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.ferplus import Ferplus
-from latent_ofer.detector.synthetic import FacePool, Pixels, protocol_copy
+from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
 from latent_ofer.evaluation.detection import figures, real_found, scored
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import occluded_patches, patch_share

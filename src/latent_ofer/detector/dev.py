@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latent_ofer.datasets.archives import archive
+from latent_ofer.datasets.pool import protocol_copy, read_pool, resized
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.svdd import LatentSVDD
-from latent_ofer.detector.synthetic import protocol_copy, read_pool, resized
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
 from latent_ofer.occlusion.patches import border_patches, occluded_patches

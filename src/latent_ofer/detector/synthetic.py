@@ -3,80 +3,15 @@
 import io
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from latent_ofer.datasets.faces import Faces, Split, read_faces
-from latent_ofer.datasets.ferplus import SIZE, Ferplus, read_ferplus
+from latent_ofer.datasets.ferplus import SIZE
+from latent_ofer.datasets.pool import Covered, FacePool, Pixels, resized
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
-from latent_ofer.occlusion.seeds import image_rng
-
-Pixels = NDArray[np.uint8]
-Covered = NDArray[np.bool_]
-PROTOCOL = "objects"
-
-
-@dataclass(frozen=True)
-class Native:
-    """A clean face at its own resolution.
-
-    Attributes
-    ----------
-    image : (S, S, 3) uint8 RGB
-    landmarks : (5, 2) float, pixels of the image
-    grey : bool
-    source, name : str
-        Data set and base name: what its random generator is made from.
-    """
-
-    image: Pixels
-    landmarks: NDArray[np.float64]
-    grey: bool
-    source: str
-    name: str
-
-
-class FacePool:
-    """Clean faces of both archives behind one index: first `faces.zip`, then FERPlus."""
-
-    def __init__(self, photos: Faces, ferplus: Ferplus) -> None:
-        self.photos = photos
-        self.ferplus = ferplus
-        self.colour = np.concatenate([photos.colour, np.zeros(len(ferplus), dtype=np.bool_)])
-
-    def __len__(self) -> int:
-        return len(self.photos) + len(self.ferplus)
-
-    def native(self, row: int) -> Native:
-        """One face as its archive holds it."""
-        small = row - len(self.photos)
-        if small < 0:
-            source, name = self.photos.rows[row]["source"], self.photos.names[row]
-            image, landmarks = self.photos.images[row], self.photos.landmarks[row]
-        else:
-            source, name = "ferplus", self.ferplus.names[small]
-            image = np.repeat(self.ferplus.images[small][..., None], 3, axis=2)
-            landmarks = self.ferplus.landmarks[small]
-        name = name.rsplit("/", 1)[-1]
-        return Native(image, landmarks, not self.colour[row], source, name)
-
-    def neighbour(self, row: int, rng: Generator) -> Pixels:
-        """Any face of the same archive, grey if this one is: (S, S, 3) uint8."""
-        first, last = (
-            (0, len(self.photos)) if row < len(self.photos) else (len(self.photos), len(self))
-        )
-        other = self.native(int(rng.integers(first, last))).image
-        return other if self.colour[row] else greyed(other)
-
-
-def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
-    """Clean faces of a split of both archives."""
-    return FacePool(read_faces(data, split, cache), read_ferplus(data, split, cache))
 
 
 @dataclass(frozen=True)
@@ -131,7 +66,7 @@ class Occluder:
         elif kind == 2:
             face, covered = paste_procedural(native.image, rng, size=SIZE, grey=native.grey)
         else:
-            other = self.pool.neighbour(row, rng)
+            other = neighbour(self.pool, row, rng)
             small, hidden = paste_patchwork(native.image, other, rng)
             face, covered = resized(small), resized(hidden.astype(np.uint8) * 255) > 127
         if not native.grey and rng.random() < 0.1:
@@ -141,34 +76,17 @@ class Occluder:
         return worn(face, rng), covered
 
 
-def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixels, Covered, str]:
-    """One face with one cut-out under the *Objects* protocol, always the same for a seed.
-
-    Returns
-    -------
-    face : (112, 112, 3) uint8 RGB
-    covered : (112, 112) bool
-    category : str
-        Of the cut-out.
-    """
-    rng = image_rng(seed, PROTOCOL, face.source, face.name)
-    cutout = cutouts[int(rng.integers(len(cutouts)))]
-    pasted, covered = paste_object(
-        face.image, face.landmarks, cutout, rng, size=SIZE, grey=face.grey
-    )
-    return pasted, covered, cutout.category
+def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:
+    """Any face of the same archive, grey if this one is: (S, S, 3) uint8."""
+    photos = len(pool.photos)
+    first, last = (0, photos) if row < photos else (photos, len(pool))
+    other = pool.native(int(rng.integers(first, last))).image
+    return other if pool.colour[row] else greyed(other)
 
 
 def greyed(face: Pixels) -> Pixels:
     """Luma of a face in all three channels: (S, S, 3) uint8."""
     return np.repeat(np.rint(face @ LUMA).astype(np.uint8), 3, axis=2)
-
-
-def resized(picture: Pixels, size: int = SIZE) -> Pixels:
-    """Bicubic, as all faces of low resolution reach the networks."""
-    if picture.shape[0] == size:
-        return picture
-    return np.array(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def varied(cutout: Cutout, rng: Generator) -> Cutout:

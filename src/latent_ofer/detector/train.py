@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent_ofer.datasets.archives import archive
+from latent_ofer.datasets.pool import FacePool, read_pool, resized
 from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
-from latent_ofer.detector.synthetic import FacePool, Mix, Occluder, read_pool, resized
+from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts

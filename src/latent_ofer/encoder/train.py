@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -10,8 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latent_ofer.datasets.archives import archive, file_sha256
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import enlarge, read_ferplus
+from latent_ofer.datasets.pool import read_pool
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
 from latent_ofer.training.checkpoint import check_fresh, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
@@ -20,6 +20,8 @@ from latent_ofer.training.recipe import Recipe, load_recipe
 STAGE = "mae"
 DEV_FACES = 512
 DEV_KEPT_SHARE = 0.7
+
+Share = Annotated[float, Field(ge=0.01, le=0.99)]
 
 
 class MaeRecipe(Recipe):
@@ -33,7 +35,7 @@ class MaeRecipe(Recipe):
     decoder_dim: int
     decoder_depth: int
     decoder_heads: int
-    hidden: tuple[float, float] = Field(default=(0.5, 0.75))
+    hidden: tuple[Share, Share] = Field(default=(0.5, 0.75))
     """Range of the hidden share, drawn once per batch."""
 
     def build(self) -> MaskedAutoencoder:
@@ -48,26 +50,6 @@ class MaeRecipe(Recipe):
             self.decoder_depth,
             self.decoder_heads,
         )
-
-
-class ImagePool:
-    """Clean faces of both archives behind one index; nothing is decoded twice."""
-
-    def __init__(self, colour: NDArray[np.uint8], grey48: NDArray[np.uint8]) -> None:
-        self.colour = colour
-        self.grey48 = grey48
-
-    def __len__(self) -> int:
-        return len(self.colour) + len(self.grey48)
-
-    def batch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """(B, 112, 112, 3) uint8."""
-        out = np.empty((len(rows), *self.colour.shape[1:]), dtype=np.uint8)
-        small = rows >= len(self.colour)
-        out[~small] = self.colour[rows[~small]]
-        if small.any():
-            out[small] = enlarge(self.grey48[rows[small] - len(self.colour)])[..., None]
-        return out
 
 
 def to_tensor(faces: NDArray[np.uint8]) -> Tensor:
@@ -103,15 +85,6 @@ def hidden_error(model: MaskedAutoencoder, faces: Tensor, kept: Tensor) -> Tenso
     pixels = model.mask_pixels(mask)
     error = ((predicted - faces) / STD).square() * pixels
     return error.sum() / (3 * pixels.sum())
-
-
-def read_pool(data: Path, split: str, cache: Path) -> ImagePool:
-    """Clean faces of a split: `faces.zip` and FERPlus."""
-    assert split in ("train", "dev", "val")
-    return ImagePool(
-        read_faces(data, split, cache).images,  # type: ignore[arg-type]
-        read_ferplus(data, split, cache).images,  # type: ignore[arg-type]
-    )
 
 
 def train_mae(data: Path, runs: Path, config: str, resume: Resume) -> Path:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.faces import read_faces
-from latent_ofer.detector.scores import auroc, average_precision, threshold_at
-from latent_ofer.detector.synthetic import (
+from latent_ofer.datasets.pool import (
     FacePool,
     Native,
     Pixels,
@@ -21,6 +20,7 @@ from latent_ofer.detector.synthetic import (
     read_pool,
     resized,
 )
+from latent_ofer.detector.scores import auroc, average_precision, threshold_at
 from latent_ofer.evaluation.bootstrap import (
     interval,
     resample_counts,

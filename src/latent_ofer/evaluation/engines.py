@@ -10,7 +10,7 @@ import numpy as np
 
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.ferplus import majority
-from latent_ofer.detector.synthetic import protocol_copy, read_pool
+from latent_ofer.datasets.pool import protocol_copy, read_pool
 from latent_ofer.evaluation.recognition import Pixels, read
 from latent_ofer.occlusion.objects import load_cutouts
 from latent_ofer.pipeline import LatentOFER

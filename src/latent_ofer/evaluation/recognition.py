@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.ferplus import majority
-from latent_ofer.detector.synthetic import protocol_copy, read_pool, resized
+from latent_ofer.datasets.pool import protocol_copy, read_pool, resized
 from latent_ofer.errors import ImageError
 from latent_ofer.evaluation.bootstrap import interval, resample_counts, resampled_ratio
 from latent_ofer.labels import EXPRESSIONS

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.ferplus import (
-    NATIVE_SIZE,
     Ferplus,
     Split,
     enlarge,
@@ -21,10 +20,10 @@ from latent_ofer.datasets.ferplus import (
     read_ferplus,
     soft_targets,
 )
+from latent_ofer.datasets.pool import native_ferplus, protocol_copy
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
-from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts, paste_object
-from latent_ofer.occlusion.seeds import image_rng
+from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID, Recogniser
 from latent_ofer.recogniser.teacher import grey_tensor, load_teacher
@@ -91,23 +90,6 @@ class Copies:
     masks: NDArray[np.bool_]
 
 
-def occlude(split: Ferplus, cutouts: list[Cutout], protocol: str, seed: int) -> NDArray[np.uint8]:
-    """Paste one object on each face, at 48 px (protocol *Objects*).
-
-    Returns
-    -------
-    (n, 112, 112, 3) uint8
-    """
-    out = np.empty((len(split), 112, 112, 3), np.uint8)
-    for row, (name, face) in enumerate(zip(split.names, split.images, strict=True)):
-        rng = image_rng(seed, protocol, "ferplus", name)
-        cutout = cutouts[rng.integers(len(cutouts))]
-        colour = np.repeat(face[..., None], 3, axis=2)
-        out[row], _ = paste_object(colour, split.landmarks[row], cutout, rng, grey=True)
-    assert split.images.shape[1] == NATIVE_SIZE
-    return out
-
-
 def repaired_copies(
     split: Ferplus, cutouts: list[Cutout], repair: Repair, seed: int, target: Path
 ) -> Copies:
@@ -118,9 +100,9 @@ def repaired_copies(
     faces, masks = [], []
     starts = range(0, len(split), COPY_BATCH)
     for start in track(starts, len(starts), "repaired copies"):
-        rows = np.zeros(len(split), dtype=bool)
-        rows[start : start + COPY_BATCH] = True
-        repaired, mask = repair(occlude(split.take(rows), cutouts, "objects", seed))
+        rows = range(start, min(start + COPY_BATCH, len(split)))
+        occluded = [protocol_copy(native_ferplus(split, row), cutouts, seed)[0] for row in rows]
+        repaired, mask = repair(np.stack(occluded))
         faces.append(repaired.mean(-1).round().astype(np.uint8))
         masks.append(mask)
     copies = Copies(np.concatenate(faces), np.concatenate(masks))

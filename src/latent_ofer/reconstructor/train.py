@@ -14,7 +14,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latent_ofer.datasets.faces import read_faces
-from latent_ofer.encoder.train import load_mae, read_pool, to_tensor
+from latent_ofer.datasets.pool import read_pool
+from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import GRID, touched_patches
 from latent_ofer.occlusion.seeds import image_rng

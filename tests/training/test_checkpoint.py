@@ -1,0 +1,112 @@
+"""Weights of finished stages: whole files, what they were trained on, and stale ones."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from archives import write_faces
+from latent_ofer.errors import StaleError, WeightsError
+from latent_ofer.training.checkpoint import (
+    check_fresh,
+    describe,
+    load_state,
+    load_weights,
+    parents_of,
+    save_state,
+    save_weights,
+    write_whole,
+)
+from latent_ofer.training.recipe import Recipe
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+
+    def half(path: Path) -> None:
+        path.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(target, half)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_write_replaces_the_old_file_and_makes_its_folder(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "file"
+    for text in ("old", "new"):
+        write_whole(target, lambda path, text=text: path.write_text(text) and None)  # type: ignore[misc]
+        assert target.read_text() == text
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    assert load_state(tmp_path) is None
+    save_state(tmp_path, {"epoch": 3, "model": {"w": torch.arange(3.0)}})
+    state = load_state(tmp_path)
+    assert state is not None and state["epoch"] == 3
+    assert torch.equal(state["model"]["w"], torch.arange(3.0))
+
+
+def test_weights_come_back_with_what_they_were_trained_on(tmp_path: Path) -> None:
+    turned = torch.arange(6.0).reshape(2, 3).T
+    save_weights(tmp_path / "mae", {"w": turned}, {"recipe": "abc"})
+    weights = load_weights(tmp_path / "mae")
+    assert torch.equal(weights.tensors["w"], turned)
+    assert weights.about == {"recipe": "abc"}
+
+
+def test_a_stage_that_was_not_trained_is_named_with_its_command(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="train teacher"):
+        load_weights(tmp_path / "teacher")
+
+
+def test_a_broken_weights_file_is_named(tmp_path: Path) -> None:
+    path = save_weights(tmp_path / "mae", {"w": torch.ones(100)}, {})
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: not a readable"):
+        load_weights(tmp_path / "mae")
+
+
+def child_of_mae(runs: Path) -> None:
+    save_weights(runs / "mae", {"w": torch.ones(2)}, {})
+    save_weights(runs / "detector", {"w": torch.ones(2)}, {"parents": parents_of(runs, "mae")})
+
+
+def test_weights_on_their_own_parents_are_fresh(tmp_path: Path) -> None:
+    child_of_mae(tmp_path)
+    check_fresh(load_weights(tmp_path / "detector"), tmp_path)
+
+
+def test_weights_on_other_parents_are_refused(tmp_path: Path) -> None:
+    child_of_mae(tmp_path)
+    save_weights(tmp_path / "mae", {"w": torch.zeros(2)}, {})
+    with pytest.raises(StaleError, match=r"another 'mae'.*train detector, or train all"):
+        check_fresh(load_weights(tmp_path / "detector"), tmp_path)
+
+
+def test_weights_whose_parent_is_gone_are_refused(tmp_path: Path) -> None:
+    child_of_mae(tmp_path)
+    (tmp_path / "mae" / "weights.safetensors").unlink()
+    with pytest.raises(WeightsError, match="train mae"):
+        check_fresh(load_weights(tmp_path / "detector"), tmp_path)
+
+
+def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
+    write_faces(tmp_path, sizes=(1, 0, 0))
+    save_weights(tmp_path / "mae", {"w": torch.ones(2)}, {})
+
+    def described(seed: int) -> dict[str, object]:
+        recipe = Recipe(seed=seed, epochs=1, batch_size=1, learning_rate=1)
+        return describe(recipe, tmp_path, ["faces.zip"], tmp_path, ["mae"])
+
+    first = described(0)
+    assert described(0) == first
+    assert described(1)["recipe"] != first["recipe"]
+    save_weights(tmp_path / "mae", {"w": torch.zeros(2)}, {})
+    assert described(0)["parents"] != first["parents"]
+    write_faces(tmp_path, sizes=(2, 0, 0))
+    save_weights(tmp_path / "other", {"w": torch.zeros(2)}, {})
+    assert described(0)["data"] != first["data"]

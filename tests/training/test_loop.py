@@ -1,0 +1,168 @@
+"""The training loop on a tiny linear model."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from latent_ofer.errors import StaleError
+from latent_ofer.training.checkpoint import load_state
+from latent_ofer.training.loop import Job, epoch_rng, fit, schedule, shuffled, steps_in
+from latent_ofer.training.recipe import Recipe
+
+FACES, BATCH = 10, 3
+
+
+def recipe(**changes: object) -> Recipe:
+    keys = {"epochs": 3, "batch_size": BATCH, "learning_rate": 0.05, "average": 0.5, "bf16": False}
+    return Recipe(**{**keys, **changes})  # type: ignore[arg-type]
+
+
+class Tiny:
+    """A job that fits y = 2 x with noise; remembers the weights that each step began with."""
+
+    def __init__(self, run: Path, recipe: Recipe, identity: str = "a") -> None:
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+        self.before: list[Tensor] = []
+        self.stop_at: int | None = None
+        steps = steps_in(FACES, recipe)
+
+        def batches(epoch: int, rng: np.random.Generator) -> Iterator[Tensor]:
+            for rows in shuffled(FACES, recipe, rng):
+                yield torch.from_numpy(rows + rng.normal(0, 0.1, len(rows))).float()[:, None] / 10
+
+        self.job = Job(run, self.net, batches, steps, self.loss, self.dev, identity=identity)
+
+    def loss(self, net: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        if len(self.before) == self.stop_at:
+            raise KeyboardInterrupt
+        self.before.append(net[0].weight.detach().clone())  # type: ignore[index]
+        return (net(batch) - 2 * batch).square().mean(), {"one": 1.0}
+
+    def dev(self, net: nn.Module) -> dict[str, float]:
+        assert not net.training
+        return {"weight": float(net[0].weight.sum())}  # type: ignore[index]
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 8])
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(
+    tmp_path: Path, stop_at: int
+) -> None:
+    unbroken = fit(Tiny(tmp_path / "one" / "net", recipe()).job, recipe(), False, quiet=True)
+    first = Tiny(tmp_path / "two" / "net", recipe())
+    first.stop_at = stop_at
+    with pytest.raises(KeyboardInterrupt):
+        fit(first.job, recipe(), False, quiet=True)
+    second = Tiny(tmp_path / "two" / "net", recipe())
+    resumed = fit(second.job, recipe(), True, quiet=True)
+    assert same(resumed, unbroken)
+    assert len(second.before) == 9 - 3 * (stop_at // 3)
+    assert [line["epoch"] for line in log(tmp_path / "two" / "net")] == [0, 1, 2]
+    assert not same(fit(Tiny(tmp_path / "x", recipe()).job, recipe(), False, True), unbroken)
+
+
+def log(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_checkpoint_of_another_job_is_not_resumed(tmp_path: Path) -> None:
+    fit(Tiny(tmp_path, recipe()).job, recipe(), False, quiet=True)
+    other = Tiny(tmp_path, recipe(), identity="b")
+    with pytest.raises(StaleError, match=r"state\.pt: .*without --resume"):
+        fit(other.job, recipe(), True, quiet=True)
+    assert other.before == []
+
+
+def test_where_it_is_asked_for_a_checkpoint_of_another_job_is_left_alone(tmp_path: Path) -> None:
+    fit(Tiny(tmp_path, recipe()).job, recipe(), False, quiet=True)
+    other = Tiny(tmp_path, recipe(), identity="b")
+    fit(other.job, recipe(), "if same", quiet=True)
+    assert len(other.before) == 9
+    assert [line["epoch"] for line in log(tmp_path)] == [0, 1, 2]
+    again = Tiny(tmp_path, recipe(), identity="b")
+    fit(again.job, recipe(), "if same", quiet=True)
+    assert again.before == []
+
+
+def test_the_average_follows_the_slow_formula(tmp_path: Path) -> None:
+    tiny = Tiny(tmp_path, recipe(average=0.3))
+    average = fit(tiny.job, recipe(average=0.3), False, quiet=True)["0.weight"]
+    state = load_state(tmp_path)
+    assert state is not None
+    weights = [*tiny.before, state["model"]["0.weight"]]
+    expected = weights[0]
+    for step, value in enumerate(weights[1:], start=1):
+        decay = min(0.3, step / (step + 10))
+        expected = decay * expected + (1 - decay) * value
+    assert torch.allclose(average, expected, atol=1e-6)
+    assert not torch.allclose(average, weights[-1], atol=1e-6)
+    assert log(tmp_path)[-1]["weight"] == pytest.approx(float(average.sum()), abs=1e-4)
+
+
+def test_the_log_has_a_line_an_epoch_with_mean_figures(tmp_path: Path) -> None:
+    fit(Tiny(tmp_path, recipe()).job, recipe(), False, quiet=True)
+    lines = log(tmp_path)
+    assert [line["epoch"] for line in lines] == [0, 1, 2]
+    assert all(line["one"] == 1 and line["seconds"] >= 0 for line in lines)
+    assert lines[2]["loss"] < lines[0]["loss"]
+
+
+def test_norms_and_biases_do_not_decay(tmp_path: Path) -> None:
+    net = nn.Linear(3, 2)
+    nn.init.ones_(net.bias)
+    before = net.weight.detach().clone()
+    loss: Callable[[nn.Module, Tensor], tuple[Tensor, dict[str, float]]] = lambda net, _: (  # noqa: E731
+        0.0 * net(torch.zeros(1, 3)).sum(),
+        {},
+    )
+    job = Job(tmp_path, net, lambda *_: [torch.zeros(1)], 1, loss, lambda _: {})
+    fit(job, recipe(weight_decay=0.5, epochs=1), False, quiet=True)
+    assert torch.equal(net.bias, torch.ones(2))
+    assert (net.weight.abs() < before.abs()).all()
+
+
+@given(count=st.integers(1, 50), size=st.integers(1, 12), limit=st.none() | st.integers(1, 60))
+def test_an_epoch_takes_each_face_at_most_once_in_whole_batches(
+    count: int, size: int, limit: int | None
+) -> None:
+    made = recipe(batch_size=size, epoch_images=limit)
+    batches = list(shuffled(count, made, np.random.default_rng(0)))
+    rows = np.concatenate(batches)
+    drawn = min(count, limit or count)
+    assert len(set(rows.tolist())) == len(rows) and set(rows.tolist()) <= set(range(count))
+    assert {len(batch) for batch in batches} == {min(size, drawn)}
+    assert len(batches) == steps_in(count, made) == drawn // min(size, drawn)
+
+
+def test_without_a_limit_whole_batches_cover_every_face() -> None:
+    batches = shuffled(12, recipe(batch_size=4), np.random.default_rng(0))
+    assert sorted(np.concatenate(list(batches)).tolist()) == list(range(12))
+
+
+def test_each_epoch_and_stage_draws_its_own_numbers_again_and_again() -> None:
+    def drawn(seed: int, run: str, epoch: int) -> float:
+        return epoch_rng(seed, Path(run), epoch).random()
+
+    assert drawn(0, "a/mae", 1) == drawn(0, "elsewhere/mae", 1)
+    assert len({drawn(0, "mae", 1), drawn(1, "mae", 1), drawn(0, "mae", 2), drawn(0, "b", 1)}) == 4
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_hundredth() -> None:
+    made = recipe(warmup=0.2)
+    rates = [schedule(step, 100, made) for step in range(1, 101)]
+    assert rates[:20] == pytest.approx([step / 20 for step in range(1, 21)])
+    assert rates[59] == pytest.approx(0.01 + 0.99 * (1 + math.cos(math.pi / 2)) / 2)
+    assert rates[-1] == pytest.approx(0.01)
+    assert all(later < sooner for sooner, later in zip(rates[19:], rates[20:], strict=False))
