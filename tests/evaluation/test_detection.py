@@ -7,7 +7,8 @@ from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.ferplus import Ferplus
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
-from latent_ofer.evaluation.detection import figures, real_found, scored
+from latent_ofer.evaluation.detection import by_group, figures, real_found, scored
+from latent_ofer.evaluation.people import groups
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import occluded_patches, patch_share
 from latent_ofer.weights_folder import Thresholds
@@ -109,3 +110,25 @@ def test_real_masks_are_looked_for_where_masks_are() -> None:
     places = [(row, column) for row in range(9, 13) for column in range(4, 10)]
     assert real_found(scores, 0.5, places).tolist() == [1.0, 0.5]
     assert real_found(scores, 1.0, places).tolist() == [0.0, 0.0]
+
+
+def test_each_group_counts_its_own_people() -> None:
+    rows = [
+        {"sex": "0", "race": "1", "age": "8"},
+        {"sex": "1", "race": "1", "age": "34"},
+        {"sex": "", "race": "", "age": ""},
+    ]
+    people = groups(rows)
+    assert people["sex: female"].tolist() == [False, True, False]
+    assert people["race: Black"].tolist() == [True, True, False]
+    assert people["age: 0-12"].tolist() == [True, False, False]
+
+    def first_only(faces: Pixels) -> np.ndarray:
+        return np.arange(len(faces))[:, None, None] == np.zeros((1, 14, 14))
+
+    s = scored(photos(3), np.arange(3), CUTOUTS, first_only, Thresholds(0.5, 0.5), seed=7)
+    report = by_group(s, people, np.random.default_rng(0))
+    assert report["sex: male"]["false_positive_share_clean"]["value"] == 1
+    assert report["sex: female"]["false_positive_share_clean"]["value"] == 0
+    assert report["race: Black"]["false_positive_share_clean"]["value"] == 0.5
+    assert "race: other" not in report

@@ -1,6 +1,6 @@
 """The detection test: which patches of a face an unseen object hides; and real masks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from latent_ofer.evaluation.bootstrap import (
     resampled_curves,
     resampled_ratio,
 )
+from latent_ofer.evaluation.people import groups
 from latent_ofer.occlusion.objects import Cutout, load_cutouts
 from latent_ofer.occlusion.patches import GRID, border_patches, occluded_patches
 from latent_ofer.weights_folder import Thresholds
@@ -102,8 +103,8 @@ def evaluate_detection(
     Returns
     -------
     dict
-        Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "mask": {...},
-        "sunglasses": {...}}``. Each measured value is ``{"value", "low", "high"}`` with its 95 %
+        Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "by_group": {...},
+        "mask": {...}, "sunglasses": {...}}``. Each measured value is ``{"value", "low", "high"}`` with its 95 %
         interval over images.
     """
     rng = np.random.default_rng(seed)
@@ -113,16 +114,20 @@ def evaluate_detection(
     ferplus = np.arange(len(pool.photos), len(pool))[:limit]
     report: dict[str, Any] = {"seed": seed, "split": "val"}
     for kind, rows in (("colour", photos), ("grey", ferplus)):
-        report[kind] = figures(scored(pool, rows, cutouts, scores, thresholds, seed), rng)
+        faces = scored(pool, rows, cutouts, scores, thresholds, seed)
+        report[kind] = figures(faces, rng)
+        if kind == "colour":
+            people = groups([pool.photos.rows[row] for row in rows])
+            report["by_group"] = by_group(faces, people, rng)
     dev = read_faces(data, "dev", cache)
     clean = scores(dev.take(dev.colour).images[:limit])
     threshold = threshold_at(clean, REAL_FALSE_POSITIVES)
     masked = read_faces(data, "val", cache, file="masked_faces.zip")
     for kind, places in REAL_PATCHES.items():
-        faces = masked.take(masked.column("kind") == kind).images[:limit]
-        found = real_found(scores(faces), threshold, places)
+        worn = masked.take(masked.column("kind") == kind).images[:limit]
+        found = real_found(scores(worn), threshold, places)
         report[kind] = {
-            "n": len(faces),
+            "n": len(worn),
             "threshold": threshold,
             "clean_faces": len(clean),
             "found": _ratio(found, np.ones_like(found), resample_counts(len(found), rng)),
@@ -210,6 +215,22 @@ def figures(s: Scored, rng: Generator) -> dict[str, Any]:
             if (band := (s.coverage > low) & (s.coverage <= high)).any()
         },
     }
+
+
+def by_group(s: Scored, people: Mapping[str, Mask], rng: Generator) -> dict[str, Any]:
+    """False positives on clean copies, and the figures behind objects, of each group."""
+    report = {}
+    for name, chosen in people.items():
+        if not chosen.any():
+            continue
+        false = s.clean_above[chosen].sum(axis=1)
+        patches = np.full(len(false), s.clean.shape[1])
+        counts = resample_counts(len(false), rng)
+        report[name] = {
+            **_group(s, chosen),
+            "false_positive_share_clean": _ratio(false, patches, counts),
+        }
+    return report
 
 
 def real_found(scores: NDArray[Any], threshold: float, places: list[tuple[int, int]]) -> Floats:

@@ -1,0 +1,187 @@
+"""The masked autoencoder against slow, obvious versions of itself."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from latent_ofer.encoder.mae import MaskedAutoencoder
+from latent_ofer.encoder.train import ImagePool, draw_kept, hidden_error, to_tensor
+from latent_ofer.encoder.vit import sincos_positions
+
+PATCHES = 16
+
+
+@pytest.fixture(scope="module")
+def mae() -> MaskedAutoencoder:
+    torch.manual_seed(0)
+    model = MaskedAutoencoder(32, 8, 24, 2, 2, 16, 1, 2).eval()
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    return model
+
+
+def some_faces(count: int, seed: int = 0) -> Tensor:
+    return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+
+
+def mask_of(kept: Tensor) -> Tensor:
+    mask = torch.ones(len(kept), PATCHES, dtype=torch.bool)
+    for row, indices in enumerate(kept.tolist()):
+        mask[row, indices] = False
+    return mask
+
+
+@pytest.mark.parametrize("hidden", [0, 1, 7, 15])
+def test_hiding_patches_is_the_same_as_leaving_them_out(
+    mae: MaskedAutoencoder, hidden: int
+) -> None:
+    faces = some_faces(3)
+    kept = torch.from_numpy(draw_kept(np.random.default_rng(hidden), 3, 4, PATCHES - hidden))
+    with torch.no_grad():
+        short = mae.encode_kept(faces, kept)
+        long = mae.encode(faces, mask_of(kept))
+    assert torch.allclose(long[:, 0], short[:, 0], atol=1e-5)
+    for row, indices in enumerate(kept.tolist()):
+        for position, patch in enumerate(indices):
+            assert torch.allclose(long[row, 1 + patch], short[row, 1 + position], atol=1e-5)
+
+
+def test_what_stands_in_hidden_patches_changes_nothing(mae: MaskedAutoencoder) -> None:
+    faces, others = some_faces(2), some_faces(2, seed=9)
+    mask = torch.rand(2, PATCHES, generator=torch.Generator().manual_seed(1)) < 0.5
+    swapped = torch.where(mae.mask_pixels(mask), others, faces)
+    with torch.no_grad():
+        first, second = mae.fill(faces, mask), mae.fill(swapped, mask)
+    assert torch.allclose(first, second, atol=1e-6)
+    assert not torch.equal(faces, swapped)
+
+
+def test_a_fill_leaves_visible_pixels_alone_and_predicts_the_hidden_ones(
+    mae: MaskedAutoencoder,
+) -> None:
+    faces = some_faces(3)
+    mask = torch.zeros(3, PATCHES, dtype=torch.bool)
+    mask[1, 5:8] = True
+    mask[2] = True
+    with torch.no_grad():
+        filled = mae.fill(faces, mask)
+        predicted = mae.decode(mae.encode(faces, mask), mask).clamp(0, 1)
+    hidden = mae.mask_pixels(mask).expand_as(faces)
+    assert torch.equal(filled[~hidden], faces[~hidden])
+    assert torch.equal(filled[hidden], predicted[hidden])
+    assert torch.equal(filled[0], faces[0])
+    assert filled.min() >= 0 and filled.max() <= 1
+
+
+def test_a_face_alone_is_filled_as_in_a_batch_of_other_masks(mae: MaskedAutoencoder) -> None:
+    faces = some_faces(4)
+    mask = torch.zeros(4, PATCHES, dtype=torch.bool)
+    for row, hidden in enumerate((0, 3, 12, PATCHES)):
+        mask[row, :hidden] = True
+    with torch.no_grad():
+        together = mae.fill(faces, mask)
+        alone = [mae.fill(faces[row : row + 1], mask[row : row + 1])[0] for row in range(4)]
+    assert torch.isfinite(together).all()
+    assert torch.allclose(together, torch.stack(alone), atol=1e-5)
+
+
+def test_both_ways_of_hiding_predict_the_same(mae: MaskedAutoencoder) -> None:
+    faces = some_faces(2)
+    kept = torch.tensor([[0, 3, 4, 9], [1, 2, 14, 15]])
+    with torch.no_grad():
+        predicted, mask = mae.reconstruct_kept(faces, kept)
+        assert torch.equal(mask, mask_of(kept))
+        assert torch.allclose(predicted, mae.decode(mae.encode(faces, mask), mask), atol=1e-5)
+
+
+def test_the_loss_is_the_mean_over_hidden_pixels(mae: MaskedAutoencoder) -> None:
+    faces = some_faces(2)
+    kept = torch.tensor([[0, 3, 4, 9], [1, 2, 14, 15]])
+    with torch.no_grad():
+        predicted, mask = mae.reconstruct_kept(faces, kept)
+        errors = [
+            float((predicted - faces)[b, c, y, x] / 0.25) ** 2
+            for b in range(2)
+            for c in range(3)
+            for y in range(32)
+            for x in range(32)
+            if mask[b, (y // 8) * 4 + x // 8]
+        ]
+        assert float(hidden_error(mae, faces, kept)) == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_gradients_reach_every_trained_parameter() -> None:
+    torch.manual_seed(0)
+    model = MaskedAutoencoder(32, 8, 24, 2, 2, 16, 1, 2)
+    hidden_error(model, some_faces(2), torch.tensor([[0, 3, 4, 9], [1, 2, 14, 15]])).backward()
+    for name, parameter in model.named_parameters():
+        if name in ("pos_embed", "decoder_pos_embed"):
+            assert not parameter.requires_grad
+        else:
+            assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_unpatchify_is_the_slow_loop(mae: MaskedAutoencoder) -> None:
+    patches = torch.rand(2, PATCHES, 8 * 8 * 3)
+    image = mae.unpatchify(patches)
+    for y in range(32):
+        for x in range(32):
+            inside = ((y % 8) * 8 + x % 8) * 3
+            expected = patches[:, (y // 8) * 4 + x // 8, inside : inside + 3]
+            assert torch.equal(image[:, :, y, x], expected)
+
+
+def test_mask_pixels_is_the_slow_loop(mae: MaskedAutoencoder) -> None:
+    mask = torch.arange(PATCHES)[None] % 3 == 0
+    pixels = mae.mask_pixels(mask)
+    for y in range(32):
+        for x in range(32):
+            assert pixels[0, 0, y, x] == mask[0, (y // 8) * 4 + x // 8]
+
+
+def test_positions_are_sines_and_cosines_of_column_then_row() -> None:
+    table = sincos_positions(16, 5)[0]
+    assert table.shape == (26, 16) and not table[0].any()
+    for row in range(5):
+        for column in range(5):
+            scales = [10000 ** (-k / 4) for k in range(4)]
+            expected = [f(v * s) for v in (column, row) for f in (np.sin, np.cos) for s in scales]
+            assert np.allclose(table[1 + 5 * row + column], expected, atol=1e-6)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000), batch=st.integers(1, 4), kept=st.integers(0, 196))
+def test_drawn_patches_are_sorted_distinct_and_as_many_as_asked(
+    seed: int, batch: int, kept: int
+) -> None:
+    rows = draw_kept(np.random.default_rng(seed), batch, 14, kept)
+    assert rows.shape == (batch, kept) and rows.dtype == np.int64
+    assert (np.diff(rows, axis=1) > 0).all()
+    assert not kept or (rows.min() >= 0 and rows.max() < 196)
+
+
+def test_every_second_face_loses_regions_and_the_others_scattered_patches() -> None:
+    rows = draw_kept(np.random.default_rng(0), 200, 14, 98)
+    hidden = np.ones((200, 196), dtype=bool)
+    np.put_along_axis(hidden, rows, False, axis=1)
+    grid = hidden.reshape(200, 14, 14)
+    alike = (grid[:, :, 1:] == grid[:, :, :-1]).mean((1, 2))
+    assert alike[::2].mean() == pytest.approx(0.5, abs=0.02)
+    assert alike[1::2].mean() > 0.8
+
+
+def test_a_pool_joins_colour_faces_and_enlarged_grey_ones() -> None:
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 255, (3, 112, 112, 3), np.uint8)
+    pool = ImagePool(colour, np.full((2, 48, 48), [[[7]], [[9]]], np.uint8))
+    assert len(pool) == 5
+    batch = pool.batch(np.array([4, 1, 3]))
+    assert np.array_equal(batch[1], colour[1])
+    assert (batch[0] == 9).all() and (batch[2] == 7).all()
+    assert torch.allclose(
+        to_tensor(batch)[1, 2], torch.from_numpy(colour[1, ..., 2] / 255.0).float()
+    )
