@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.encoder.train import ImagePool, draw_kept, hidden_error, to_tensor
+from latent_ofer.encoder.train import draw_kept, hidden_error
 from latent_ofer.encoder.vit import sincos_positions
 
 PATCHES = 16
@@ -172,16 +172,3 @@ def test_every_second_face_loses_regions_and_the_others_scattered_patches() -> N
     alike = (grid[:, :, 1:] == grid[:, :, :-1]).mean((1, 2))
     assert alike[::2].mean() == pytest.approx(0.5, abs=0.02)
     assert alike[1::2].mean() > 0.8
-
-
-def test_a_pool_joins_colour_faces_and_enlarged_grey_ones() -> None:
-    rng = np.random.default_rng(0)
-    colour = rng.integers(0, 255, (3, 112, 112, 3), np.uint8)
-    pool = ImagePool(colour, np.full((2, 48, 48), [[[7]], [[9]]], np.uint8))
-    assert len(pool) == 5
-    batch = pool.batch(np.array([4, 1, 3]))
-    assert np.array_equal(batch[1], colour[1])
-    assert (batch[0] == 9).all() and (batch[2] == 7).all()
-    assert torch.allclose(
-        to_tensor(batch)[1, 2], torch.from_numpy(colour[1, ..., 2] / 255.0).float()
-    )

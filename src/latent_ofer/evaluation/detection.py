@@ -104,8 +104,8 @@ def evaluate_detection(
     -------
     dict
         Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "by_group": {...},
-        "mask": {...}, "sunglasses": {...}}``. Each measured value is ``{"value", "low", "high"}`` with its 95 %
-        interval over images.
+        "mask": {...}, "sunglasses": {...}}``. Each measured value is
+        ``{"value", "low", "high"}`` with its 95 % interval over images.
     """
     rng = np.random.default_rng(seed)
     pool = read_pool(data, "val", cache)
