@@ -4,6 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -79,6 +80,27 @@ batch_size: 4
 learning_rate: 0.001
 """,
 }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Every stage trained by the command line for two steps on drawn faces.
+
+    Attributes
+    ----------
+    data, config, runs : Path
+        Archives, recipes, and what training left.
+    weights : Path
+        The shippable folder.
+    output : str
+        What the command printed.
+    """
+
+    data: Path
+    config: Path
+    runs: Path
+    weights: Path
+    output: str
 
 
 def write_recipes(folder: Path) -> Path:

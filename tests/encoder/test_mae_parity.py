@@ -60,6 +60,12 @@ def theirs() -> ViTMAEForPreTraining:
         decoder_intermediate_size=64,
     )
     model = ViTMAEForPreTraining(config).eval()
+    # The library leaves the positions at zero unless weights are loaded, and so has its own
+    # functions for them called here.
+    for module in model.modules():
+        module.__dict__.pop("_is_hf_initialized", None)
+    model.vit.embeddings.initialize_weights()
+    model.decoder.initialize_weights(PATCHES)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:

@@ -134,3 +134,54 @@ class AttentionHead(nn.Module):
         spatial = y.mean(1)
         attended = (features * spatial[:, None]).mean((2, 3))
         return attended * self.gate(attended), spatial
+
+
+class AttentionCNN(nn.Module):
+    """ResNet-18 with attention heads: what the face looks like where it matters.
+
+    Parameters
+    ----------
+    heads : int
+        Attention heads (4 in DAN).
+    width : int
+        Channels inside a head's spatial branch.
+    """
+
+    def __init__(self, heads: int, width: int) -> None:
+        super().__init__()
+        self.backbone = ResNet18()
+        self.heads = nn.ModuleList([AttentionHead(width) for _ in range(heads)])
+        self.norm = nn.BatchNorm1d(FEATURES)
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and where they come from.
+
+        Parameters
+        ----------
+        faces : (B, 3, S, S) float in [0, 1]
+
+        Returns
+        -------
+        vector : (B, 512)
+            Sum over the heads, normalised.
+        spatial : (B, S / 16, S / 16)
+            Mean of the heads' non-negative maps.
+        """
+        features = self.backbone(faces)
+        vectors, maps = zip(*[head(features) for head in self.heads], strict=True)
+        return self.norm(torch.stack(vectors, 1).sum(1)), torch.stack(maps, 1).mean(1)
+
+
+class AttentionClassifier(nn.Module):
+    """The attention CNN alone with a linear layer: how it is trained before the fusion."""
+
+    def __init__(self, cnn: AttentionCNN, dropout: float) -> None:
+        super().__init__()
+        self.cnn = cnn
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(FEATURES, len(EXPRESSIONS))
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """(B, 3, S, S) float in [0, 1] -> logits (B, 8)."""
+        out: Tensor = self.fc(self.dropout(self.cnn(faces)[0]))
+        return out

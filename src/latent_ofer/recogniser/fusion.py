@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent_ofer.labels import EXPRESSIONS
-from latent_ofer.recogniser.attention_cnn import FEATURES, AttentionHead, ResNet18
+from latent_ofer.recogniser.attention_cnn import FEATURES, AttentionCNN
 
 GRID = 14
 SOFT_EDGE = 0.1
@@ -92,9 +92,7 @@ class Recogniser(nn.Module):
     ) -> None:
         super().__init__()
         self.picks = round(share * GRID**2)
-        self.backbone = ResNet18()
-        self.heads = nn.ModuleList([AttentionHead(head_width) for _ in range(heads)])
-        self.head_norm = nn.BatchNorm1d(FEATURES)
+        self.cnn = AttentionCNN(heads, head_width)
         self.latents = LatentBranch(latent_dim, latent_width, latent_outputs)
         self.join = nn.Linear(FEATURES + latent_outputs, hidden)
         self.dropout = nn.Dropout(dropout)
@@ -119,13 +117,11 @@ class Recogniser(nn.Module):
         attention : (B, 14, 14)
             Non-negative, sums to 1.
         """
-        features = self.backbone(faces)
-        vectors, maps = zip(*[head(features) for head in self.heads], strict=True)
-        attention = attention_grid(torch.stack(maps, 1).mean(1))
+        seen, maps = self.cnn(faces)
+        attention = attention_grid(maps)
         picked = pick(attention.flatten(1), self.picks)
-        cnn = self.head_norm(torch.stack(vectors, 1).sum(1))
         read = self.latents(latents, picked, mask.flatten(1))
-        joined = self.join(torch.cat([cnn, read.to(cnn.dtype)], 1)).relu()
+        joined = self.join(torch.cat([seen, read.to(seen.dtype)], 1)).relu()
         logits = self.fc(self.dropout(joined)).float() / self.temperature
         return logits, attention
 

@@ -10,7 +10,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.archives import archive, file_sha256
 from latent_ofer.datasets.ferplus import (
     Split,
     enlarge,
@@ -20,11 +19,12 @@ from latent_ofer.datasets.ferplus import (
 )
 from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.recogniser.augment import augment
-from latent_ofer.training.checkpoint import check_fresh, load_weights, save_weights
+from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "teacher"
+ARCHIVES = ("ferplus.zip",)
 DEV_FACES = 1500
 
 
@@ -41,17 +41,42 @@ def train_teacher(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     """Train the teacher; returns the path of its weights."""
     recipe = load_recipe(TeacherRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
-    model = PlainCNN(recipe.dropout).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    faces, targets = training_faces(data, runs / "cache")
-    dev_faces, dev_labels = scored_faces(data, "dev", runs / "cache")
+    model = PlainCNN(recipe.dropout)
+    about = describe(recipe, data, ARCHIVES, runs, ())
+    job = clean_faces_job(
+        runs / STAGE, model, data, runs / "cache", recipe, recipe.sizes, recipe.erase, str(about)
+    )
+    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+
+
+def clean_faces_job(
+    run: Path,
+    model: nn.Module,
+    data: Path,
+    cache: Path,
+    recipe: Recipe,
+    sizes: list[int],
+    erase: float,
+    identity: str,
+) -> Job:
+    """Training of a CNN, faces to logits, on clean FERPlus faces with votes as soft targets.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Side of the training faces in pixels, epoch by epoch; the last one stays.
+    erase : float
+        Share of the faces that get a box over a part of them.
+    """
+    faces, targets = training_faces(data, cache)
+    dev_faces, dev_labels = scored_faces(data, "dev", cache)
     dev_faces, dev_labels = dev_faces[:DEV_FACES], dev_labels[:DEV_FACES]
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        size = recipe.sizes[min(epoch, len(recipe.sizes) - 1)]
+        size = sizes[min(epoch, len(sizes) - 1)]
         for rows in shuffled(len(faces), recipe, rng):
-            batch = grey_tensor(faces[rows])
-            changed = augment(batch, size, recipe.erase, generator)
+            changed = augment(grey_tensor(faces[rows]), size, erase, generator)
             yield changed.expand(-1, 3, -1, -1), torch.from_numpy(targets[rows])
 
     def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
@@ -67,16 +92,8 @@ def train_teacher(data: Path, runs: Path, config: str, resume: Resume) -> Path:
         right = torch.cat(predicted).numpy() == dev_labels
         return {"dev_accuracy": float(right.mean())}
 
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {"ferplus.zip": file_sha256(archive(data, "ferplus.zip"))},
-        "parents": {},
-    }
-    job = Job(
-        runs / STAGE, model, batches, steps_in(len(faces), recipe), loss, dev, identity=str(about)
-    )
-    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Job(run, model, batches, steps_in(len(faces), recipe), loss, dev, identity)
 
 
 def load_teacher(runs: Path, config: str) -> PlainCNN:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.ferplus import (
+    SIZE,
     Ferplus,
     Split,
     enlarge,
@@ -24,10 +25,14 @@ from latent_ofer.datasets.pool import native_ferplus, protocol_copy
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts
+from latent_ofer.recogniser.attention_cnn import AttentionClassifier, AttentionCNN
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID, Recogniser
-from latent_ofer.recogniser.teacher import grey_tensor, load_teacher
+from latent_ofer.recogniser.teacher import ARCHIVES as CNN_ARCHIVES
+from latent_ofer.recogniser.teacher import STAGE as TEACHER
+from latent_ofer.recogniser.teacher import clean_faces_job, grey_tensor, load_teacher
 from latent_ofer.training.checkpoint import (
+    WEIGHTS,
     check_fresh,
     describe,
     load_weights,
@@ -38,6 +43,7 @@ from latent_ofer.training.progress import track
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "recogniser"
+CNN_RUN = "recogniser_cnn"
 ARCHIVES = ("ferplus.zip", "occluders.zip")
 PARENTS = ("mae", "detector", "teacher", "reconstructor")
 DEV_FACES = 1500
@@ -60,6 +66,23 @@ class RecogniserRecipe(Recipe):
     erase: float = Field(default=0.2, ge=0, le=1)
     copies: int = Field(ge=0)
     """How many training faces have an occluded, repaired copy."""
+    cnn_epochs: int = Field(ge=1)
+    cnn_learning_rate: float = Field(gt=0)
+    """Of the attention CNN alone on clean faces, before the fusion."""
+
+    @property
+    def cnn(self) -> Recipe:
+        """What the loop needs for the attention CNN alone."""
+        return Recipe(
+            seed=self.seed,
+            epochs=self.cnn_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.cnn_learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            average=self.average,
+            bf16=self.bf16,
+        )
 
     def build(self, latent_dim: int) -> Recogniser:
         """Network with random weights."""
@@ -113,13 +136,51 @@ def repaired_copies(
     return copies
 
 
+def train_cnn(data: Path, runs: Path, config: str, resume: Resume) -> AttentionCNN:
+    """Train the attention CNN alone on clean faces, from the teacher's backbone.
+
+    Kept in its own run: it needs no repaired faces, and is trained again only when its own
+    recipe, the data or the teacher change.
+    """
+    recipe = load_recipe(RecogniserRecipe, config, STAGE)
+    torch.manual_seed(recipe.seed)
+    cnn = AttentionCNN(recipe.heads, recipe.head_width)
+    about = describe(recipe.cnn, data, CNN_ARCHIVES, runs, (TEACHER,))
+    run = runs / CNN_RUN
+    if (run / WEIGHTS).exists() and load_weights(run).about == about:
+        cnn.load_state_dict(load_weights(run).tensors)
+        return cnn
+    cnn.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
+    job = clean_faces_job(
+        run,
+        AttentionClassifier(cnn, recipe.dropout),
+        data,
+        runs / "cache",
+        recipe.cnn,
+        [SIZE],
+        recipe.erase,
+        str(about),
+    )
+    trained = fit(job, recipe.cnn, "if same" if resume else False)
+    prefix = "cnn."
+    tensors = {
+        name.removeprefix(prefix): value
+        for name, value in trained.items()
+        if name.startswith(prefix)
+    }
+    save_weights(run, tensors, about)
+    cnn.load_state_dict(tensors)
+    return cnn
+
+
 def train_recogniser(data: Path, runs: Path, config: str, resume: Resume, repair: Repair) -> Path:
-    """Train the recogniser from the teacher's backbone; returns the path of its weights."""
+    """Train the recogniser, the attention CNN first; returns the path of its weights."""
     recipe = load_recipe(RecogniserRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     mae = load_mae(runs, config)
+    cnn = train_cnn(data, runs, config, resume)
     model = recipe.build(mae.dim)
-    model.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
+    model.cnn.load_state_dict(cnn.state_dict())
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     about = describe(recipe, data, ARCHIVES, runs, PARENTS)
     parents = about["parents"]

@@ -1,0 +1,201 @@
+"""The exported folder, read by both engines: same answers, and nothing read that was altered."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from archives import Trained
+from helpers import drawn_face
+from latent_ofer.backends.export import NAMES, tensor_places
+from latent_ofer.backends.onnx import OnnxBackend
+from latent_ofer.backends.torch import TorchBackend, load_networks
+from latent_ofer.errors import WeightsError
+from latent_ofer.train_all import trained_networks
+from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
+
+WIDTHS = {"F16": 2, "F32": 4, "I64": 8}
+
+
+@pytest.fixture(scope="module")
+def folder(trained: Trained) -> WeightsFolder:
+    return WeightsFolder.open(trained.weights)
+
+
+@pytest.fixture(scope="module")
+def engines(folder: WeightsFolder) -> dict[str, tuple[OnnxBackend, TorchBackend]]:
+    return {
+        detector: (OnnxBackend(folder, detector, 1), TorchBackend(folder, detector, None))
+        for detector in ("default", "paper")
+    }
+
+
+def some_faces(count: int) -> np.ndarray:
+    faces = np.stack([drawn_face(seed=seed)[0] for seed in range(count)])
+    return np.ascontiguousarray(faces.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+
+
+def masks(count: int) -> np.ndarray:
+    mask = np.random.default_rng(0).random((count, 14, 14)) < 0.3
+    mask[0] = False
+    return mask
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("detector", ["default", "paper"])
+def test_both_engines_answer_the_same(
+    engines: dict[str, tuple[OnnxBackend, TorchBackend]], detector: str, count: int
+) -> None:
+    ours, theirs = engines[detector]
+    faces, mask = some_faces(count), ~masks(count) if count == 1 else masks(count)
+    latents = ours.encode(faces)
+    assert latents.shape == (count, 196, 24)
+    pairs = [
+        (latents, theirs.encode(faces)),
+        (ours.detect(faces, latents), theirs.detect(faces, latents)),
+        (ours.reconstruct(faces, mask), theirs.reconstruct(faces, mask)),
+        *zip(
+            ours.recognise(faces, latents, mask),
+            theirs.recognise(faces, latents, mask),
+            strict=True,
+        ),
+    ]
+    for one, other in pairs:
+        assert one.dtype == other.dtype == np.float32 and one.shape == other.shape
+        assert np.isfinite(one).all() and one.std() > 0
+        assert np.abs(one - other).max() < 1e-4
+
+
+@pytest.mark.parametrize("engine", [0, 1])
+def test_a_face_gives_the_same_alone_and_in_a_batch(
+    engines: dict[str, tuple[OnnxBackend, TorchBackend]], engine: int
+) -> None:
+    backend = engines["default"][engine]
+    faces, mask = some_faces(5), masks(5)
+    latents = backend.encode(faces)
+    repaired = backend.reconstruct(faces, mask)
+    logits, _ = backend.recognise(faces, latents, mask)
+    visible = ~np.kron(mask, np.ones((1, 8, 8), dtype=bool))[:, None].repeat(3, 1)
+    assert np.array_equal(repaired[visible], faces[visible])
+    for row in range(5):
+        one = slice(row, row + 1)
+        assert np.abs(backend.reconstruct(faces[one], mask[one]) - repaired[one]).max() < 1e-4
+        alone, _ = backend.recognise(faces[one], latents[one], mask[one])
+        assert np.abs(alone - logits[one]).max() < 1e-4
+
+
+def test_the_release_computes_what_was_trained(trained: Trained, folder: WeightsFolder) -> None:
+    before = trained_networks(trained.runs, str(trained.config)).tensors()
+    after = load_networks(folder).tensors()
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        if value.ndim > 1:
+            assert torch.equal(after[name], value.half().float()), name
+        else:
+            assert torch.equal(after[name], value), name
+
+
+def test_places_are_where_the_tensors_lie(folder: WeightsFolder) -> None:
+    path = folder.file(WEIGHTS)
+    content = path.read_bytes()
+    places = tensor_places(path)
+    kinds = {"F16": np.float16, "F32": np.float32, "I64": np.int64}
+    with safe_open(path, framework="np") as bundle:
+        assert set(places) == set(bundle.keys())
+        for name, (dtype, offset, length) in places.items():
+            value = bundle.get_tensor(name)
+            read = np.frombuffer(content[offset : offset + length], kinds[dtype])
+            assert np.array_equal(read.reshape(value.shape), value), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_graphs_point_into_the_weights_file_and_hold_no_weights(
+    folder: WeightsFolder, name: str
+) -> None:
+    graph = onnx.load(folder.file(f"{name}.onnx"), load_external_data=False).graph
+    places = tensor_places(folder.file(WEIGHTS))
+    pointing = 0
+    for tensor in graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            entry = {item.key: item.value for item in tensor.external_data}
+            dtype, offset, length = places[tensor.name]
+            assert entry == {"location": WEIGHTS, "offset": str(offset), "length": str(length)}
+            assert int(np.prod(tensor.dims)) * WIDTHS[dtype] == length
+            pointing += 1
+        else:
+            assert np.prod(tensor.dims) <= 4096, tensor.name
+    assert pointing > 4
+    inputs, outputs = NAMES[name]
+    assert [node.name for node in graph.input] == inputs
+    assert [node.name for node in graph.output] == outputs
+    for node in graph.input:
+        assert not node.type.tensor_type.shape.dim[0].HasField("dim_value")
+
+
+def test_every_stored_tensor_is_read_by_some_graph(folder: WeightsFolder) -> None:
+    used: set[str] = set()
+    for name in NAMES:
+        graph = onnx.load(folder.file(f"{name}.onnx"), load_external_data=False).graph
+        used |= {tensor.name for tensor in graph.initializer}
+    unused = set(tensor_places(folder.file(WEIGHTS))) - used
+    # Counters of training steps, the detectors' thresholds and radius, which the manifest holds
+    # or nothing reads.
+    assert all(
+        name.rsplit(".", 1)[-1].startswith(("num_batches", "threshold", "radius"))
+        for name in unused
+    ), unused
+
+
+def test_the_manifest_vouches_for_every_file(trained: Trained) -> None:
+    manifest = json.loads((trained.weights / "manifest.json").read_text())
+    on_disk = {path.name for path in trained.weights.iterdir()}
+    assert set(manifest["files"]) == on_disk - {"manifest.json"}
+    assert on_disk == {"manifest.json", WEIGHTS, *(f"{name}.onnx" for name in NAMES)}
+    for name, entry in manifest["files"].items():
+        content = (trained.weights / name).read_bytes()
+        assert entry == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    networks = trained_networks(trained.runs, str(trained.config))
+    assert manifest["thresholds"]["paper"]["grey"] == float(networks.svdd.threshold_grey)
+    assert manifest["thresholds"]["default"]["colour"] == float(networks.regions.threshold_colour)
+
+
+def test_one_altered_byte_in_the_weights_is_refused(trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.weights, tmp_path / "weights")
+    path = tmp_path / "weights" / WEIGHTS
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"model\.safetensors: altered"):
+        WeightsFolder.open(tmp_path / "weights")
+
+
+@pytest.mark.parametrize("fault", ["missing", "shape", "nan"])
+def test_torch_refuses_weights_that_do_not_fit(
+    trained: Trained, tmp_path: Path, fault: str
+) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(trained.weights, weights)
+    tensors = load_file(weights / WEIGHTS)
+    name = "recogniser.fc.weight"
+    if fault == "missing":
+        del tensors[name]
+    elif fault == "shape":
+        tensors[name] = tensors[name][:-1].contiguous()
+    else:
+        tensors[name][0, 0] = float("nan")
+    save_file(tensors, weights / WEIGHTS)
+    manifest = json.loads((weights / "manifest.json").read_text())
+    content = (weights / WEIGHTS).read_bytes()
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    manifest["files"][WEIGHTS] = entry
+    (weights / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match=r"model\.safetensors: (does not fit|'recogniser)"):
+        load_networks(WeightsFolder.open(weights))

@@ -1,0 +1,165 @@
+"""`latent-ofer train` on drawn faces: two steps an epoch, stopped, continued, and all stages."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from archives import Trained, write_archives, write_recipes
+from helpers import drawn_face
+from latent_ofer import LatentOFER
+from latent_ofer.cli.main import main
+from latent_ofer.encoder import train as encoder
+from latent_ofer.training.checkpoint import load_weights
+
+STAGES = ["mae", "detector", "teacher", "reconstructor", "recogniser", "calibration"]
+
+
+def run(*words: object) -> int | str | None:
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *(str(word) for word in words)])
+    return stop.value.code
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_archives(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def options(data: Path, tmp_path: Path) -> list[object]:
+    return ["--data", data, "--config", write_recipes(tmp_path / "tiny"), "--runs"]
+
+
+def test_a_stage_leaves_weights_a_checkpoint_and_a_line_an_epoch(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mae", *options, tmp_path / "runs") == 0
+    folder = tmp_path / "runs" / "mae"
+    assert f"Wrote {folder / 'weights.safetensors'}" in capsys.readouterr().out
+    assert (folder / "state.pt").exists()
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1]
+    assert all(line["loss"] > 0 and line["dev_psnr_hidden_db"] > 0 for line in lines)
+    about = load_weights(folder).about
+    assert sorted(about["data"]) == ["faces.zip", "ferplus.zip"] and about["parents"] == {}
+
+
+def stop_at(step: int) -> Callable[..., Tensor]:
+    error, steps = encoder.hidden_error, 0
+
+    def stopping(model: torch.nn.Module, *batch: Tensor) -> Tensor:
+        nonlocal steps
+        steps += model.training
+        if steps == step:
+            raise KeyboardInterrupt
+        return error(model, *batch)  # type: ignore[arg-type]
+
+    return stopping
+
+
+def test_a_training_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
+    options: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder, "hidden_error", stop_at(4))
+        assert run("mae", *options, tmp_path / "stopped") == 130
+    assert "--resume" in capsys.readouterr().err
+    assert not (tmp_path / "stopped" / "mae" / "weights.safetensors").exists()
+    assert run("mae", *options, tmp_path / "stopped", "--resume") == 0
+    log = (tmp_path / "stopped" / "mae" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in log] == [0, 1]
+    assert run("mae", *options, tmp_path / "unbroken") == 0
+    resumed = load_weights(tmp_path / "stopped" / "mae").tensors
+    unbroken = load_weights(tmp_path / "unbroken" / "mae").tensors
+    assert resumed.keys() == unbroken.keys()
+    assert all(torch.equal(resumed[name], unbroken[name]) for name in resumed)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_resumed(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mae", *options, tmp_path / "runs") == 0
+    recipe = tmp_path / "tiny" / "mae.yaml"
+    recipe.write_text(recipe.read_text().replace("epochs: 2", "epochs: 3"))
+    capsys.readouterr()
+    assert run("mae", *options, tmp_path / "runs", "--resume") == 2
+    error = capsys.readouterr().err.strip()
+    assert "state.pt" in error and "without --resume" in error and "\n" not in error
+    assert run("mae", *options, tmp_path / "runs") == 0
+
+
+def test_missing_data_is_one_clear_line(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mae", *options, tmp_path / "runs", "--data", tmp_path / "nowhere") == 2
+    error = capsys.readouterr().err.strip()
+    assert "faces.zip: not found" in error and "--data" in error and "\n" not in error
+
+
+@pytest.mark.parametrize("stage", ["detector", "reconstructor", "recogniser", "calibration"])
+def test_a_stage_before_its_parents_names_what_to_train_first(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str
+) -> None:
+    assert run(stage, *options, tmp_path / "runs") == 2
+    error = capsys.readouterr().err.strip()
+    assert "Train that stage first: train " in error and "\n" not in error
+
+
+def test_all_trains_every_stage_in_order_and_writes_the_release(trained: Trained) -> None:
+    said = [line for line in trained.output.splitlines() if line.endswith(": training")]
+    assert said == [f"{stage}: training" for stage in STAGES]
+    assert trained.output.endswith(f"Wrote {trained.weights}\n")
+    manifest = json.loads((trained.weights / "manifest.json").read_text())
+    assert sorted(manifest["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+    assert list(manifest["stages"]) == STAGES
+    assert manifest["configuration"] == "tiny" and manifest["latent_dim"] == 24
+
+
+def test_the_released_folder_runs_on_a_face(trained: Trained) -> None:
+    model = LatentOFER.from_pretrained(trained.weights)
+    (result,) = model.predict(drawn_face(seed=3)[0], crops=True)
+    assert sum(result.probabilities.values()) == pytest.approx(1)
+    assert result.attention.sum() == pytest.approx(1, abs=1e-4)
+    repaired = model.reconstruct(result.face, np.eye(14, dtype=bool))
+    visible = ~np.kron(np.eye(14, dtype=bool), np.ones((8, 8), dtype=bool))
+    assert np.array_equal(repaired[visible], result.face[visible])
+
+
+def test_all_again_redoes_only_what_is_stale(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runs, config = tmp_path / "runs", tmp_path / "tiny"
+    # Files are replaced, never written over, so links keep the other tests' copy as it is.
+    shutil.copytree(trained.runs, runs, copy_function=os.link)
+    shutil.copytree(trained.config, config)
+    released: list[Path] = []
+    monkeypatch.setattr(
+        "latent_ofer.train_all.export_folder", lambda _, folder, manifest: released.append(folder)
+    )
+    words = ["all", "--data", trained.data, "--runs", runs, "--config", config]
+    assert run(*words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:-1] == [f"{stage}: up to date" for stage in STAGES]
+    recipe = config / "recogniser.yaml"
+    recipe.write_text(recipe.read_text().replace("copies: 4", "copies: 5"))
+    assert run(*words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:4] == [f"{stage}: up to date" for stage in STAGES[:4]]
+    assert [line for line in said if line.endswith(": training")] == [
+        "recogniser: training",
+        "calibration: training",
+    ]
+    assert released == [runs / "weights"] * 2
