@@ -74,6 +74,8 @@ latent_width: 8
 latent_outputs: 16
 hidden: 16
 copies: 4
+cnn_epochs: 1
+cnn_learning_rate: 0.001
 epochs: 1
 epoch_images: 8
 batch_size: 4

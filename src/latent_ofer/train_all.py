@@ -128,7 +128,14 @@ def train_all(data: Path, runs: Path, config: str, say: Callable[[str], None]) -
     """Train what is stale, in order, and write the shippable folder; returns its path.
 
     A stage that was cut short goes on from its last checkpoint.
+
+    Raises
+    ------
+    RecipeError
+        Before anything is trained, when any stage's recipe is missing or wrong.
     """
+    for name in STAGES:
+        stage_recipe(name, config)
     for name, stage in STAGES.items():
         if is_current(name, data, runs, config):
             say(f"{name}: up to date")

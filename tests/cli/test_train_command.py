@@ -115,6 +115,16 @@ def test_a_stage_before_its_parents_names_what_to_train_first(
     assert "Train that stage first: train " in error and "\n" not in error
 
 
+def test_a_wrong_recipe_of_a_late_stage_is_found_before_anything_is_trained(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "tiny" / "recogniser.yaml"
+    recipe.write_text(recipe.read_text() + "hiden: 3\n")
+    assert run("all", *options, tmp_path / "runs") == 2
+    assert "unknown key 'hiden'; did you mean 'hidden'?" in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "mae").exists()
+
+
 def test_all_trains_every_stage_in_order_and_writes_the_release(trained: Trained) -> None:
     said = [line for line in trained.output.splitlines() if line.endswith(": training")]
     assert said == [f"{stage}: training" for stage in STAGES]

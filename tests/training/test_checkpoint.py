@@ -42,6 +42,12 @@ def test_a_write_replaces_the_old_file_and_makes_its_folder(tmp_path: Path) -> N
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_weights_may_be_read_by_whoever_may_read_other_new_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    path = save_weights(tmp_path / "mae", {"w": torch.ones(2)}, {})
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert load_state(tmp_path) is None
     save_state(tmp_path, {"epoch": 3, "model": {"w": torch.arange(3.0)}})

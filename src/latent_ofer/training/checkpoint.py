@@ -29,7 +29,11 @@ def write_whole(target: Path, write: Callable[[Path], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        partial.touch()
+        mode = partial.stat().st_mode
         write(partial)
+        # Some writers put a file in its place that nobody else may read.
+        partial.chmod(mode)
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(partial, target)
