@@ -49,7 +49,8 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     for name, module in networks.graphs().items():
         graph = _export(module, name, networks)
         _link(graph, places)
-        _forget_origin(graph)
+        graph.ClearField("metadata_props")
+        _forget_origin(graph.graph)
         target = folder / f"{name}.onnx"
         write_whole(target, lambda path, graph=graph: onnx.save(graph, path))  # type: ignore[misc]
     files = sorted([folder / MODEL, *(folder / f"{name}.onnx" for name in NAMES)])
@@ -116,12 +117,14 @@ def _export(module: torch.nn.Module, name: str, networks: Networks) -> onnx.Mode
     return program.model_proto
 
 
-def _forget_origin(model: onnx.ModelProto) -> None:
+def _forget_origin(graph: onnx.GraphProto) -> None:
     """Drop the exporter's notes: they hold paths of the machine it ran on."""
-    graph = model.graph
-    for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
+    for inner in (a.g for node in graph.node for a in node.attribute if a.HasField("g")):
+        _forget_origin(inner)
+        del inner.value_info[:]
 
 
 def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> None:

@@ -93,7 +93,10 @@ def train_detector(data: Path, runs: Path, config: str, resume: Resume) -> Path:
     about = describe(recipe, data, ARCHIVES, runs, (PARENT,))
     dev = read_dev(data, runs / "cache")
     pool = read_pool(data, "train", runs / "cache")
-    identity = str({key: value for key, value in about.items() if key != "parents"})
+    # The default detector needs neither the encoder nor the other's settings: what it has learnt
+    # stays good when those change.
+    svdd_keys = {key for key in DetectorRecipe.model_fields if key.startswith("svdd")}
+    identity = str([recipe.model_dump(exclude=svdd_keys), about["data"]])
     regions = _train_regions(data, runs / STAGE, recipe, pool, dev, identity, resume)
     mae = load_mae(runs, config)
     svdd = _train_svdd(mae, runs / PAPER_RUN, recipe, pool, dev, str(about), resume)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.archives import archive, file_sha256
 from latent_ofer.datasets.pool import read_pool
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
-from latent_ofer.training.checkpoint import check_fresh, load_weights, save_weights
+from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "mae"
+ARCHIVES = ("faces.zip", "ferplus.zip")
 DEV_FACES = 512
 DEV_KEPT_SHARE = 0.7
 
@@ -123,12 +123,7 @@ def train_mae(data: Path, runs: Path, config: str, resume: Resume) -> Path:
             errors.append(hidden_error(net, faces, kept) * STD**2)
         return {"dev_psnr_hidden_db": float(-10 * torch.log10(torch.stack(errors).mean()))}
 
-    about = {
-        "stage": STAGE,
-        "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in ("faces.zip", "ferplus.zip")},
-        "parents": {},
-    }
+    about = describe(recipe, data, ARCHIVES, runs, ())
     job = Job(
         runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
     )
