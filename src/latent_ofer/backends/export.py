@@ -122,9 +122,21 @@ def _forget_origin(graph: onnx.GraphProto) -> None:
     for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-    for inner in (a.g for node in graph.node for a in node.attribute if a.HasField("g")):
+    for inner in _inner_graphs(graph):
         _forget_origin(inner)
         del inner.value_info[:]
+
+
+def _inner_graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    return [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
+
+
+def _rename_inputs(graph: onnx.GraphProto, renamed: dict[str, str]) -> None:
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            node.input[position] = renamed.get(name, name)
+    for inner in _inner_graphs(graph):
+        _rename_inputs(inner, renamed)
 
 
 def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> None:
@@ -147,9 +159,7 @@ def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> No
         if tensor.data_type != full:
             renamed[name] = f"{name}.wide"
             widen.append(helper.make_node("Cast", [name], [renamed[name]], to=full))
-    for node in graph.node:
-        for position, name in enumerate(node.input):
-            node.input[position] = renamed.get(name, name)
+    _rename_inputs(graph, renamed)
     nodes = [*widen, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -44,9 +44,11 @@ from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "recogniser"
 CNN_RUN = "recogniser_cnn"
+CNN_KEYS = ("heads", "head_width", "dropout", "erase")
 ARCHIVES = ("ferplus.zip", "occluders.zip")
 PARENTS = ("mae", "detector", "teacher", "reconstructor")
 DEV_FACES = 1500
+WATCHED_FACES = 700
 COPY_BATCH = 64
 
 Repair = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
@@ -145,7 +147,8 @@ def train_cnn(data: Path, runs: Path, config: str, resume: Resume) -> AttentionC
     recipe = load_recipe(RecogniserRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     cnn = AttentionCNN(recipe.heads, recipe.head_width)
-    about = describe(recipe.cnn, data, CNN_ARCHIVES, runs, (TEACHER,))
+    shape = {key: getattr(recipe, key) for key in CNN_KEYS}
+    about = {**describe(recipe.cnn, data, CNN_ARCHIVES, runs, (TEACHER,)), "cnn": shape}
     run = runs / CNN_RUN
     if (run / WEIGHTS).exists() and load_weights(run).about == about:
         cnn.load_state_dict(load_weights(run).tensors)
@@ -207,8 +210,8 @@ def train_recogniser(data: Path, runs: Path, config: str, resume: Resume, repair
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, Recogniser)
-        clean = np.flatnonzero(dev.labels >= 0)[:DEV_FACES]
-        repaired = len(dev.split) + np.flatnonzero(dev.labels[: dev.copied] >= 0)
+        clean = np.flatnonzero(dev.labels >= 0)[:WATCHED_FACES]
+        repaired = np.flatnonzero(dev.labels[: dev.copied] >= 0)[:WATCHED_FACES] + len(dev.split)
         return {
             "dev_accuracy": accuracy(dev, clean, net, mae),
             "dev_accuracy_repaired": accuracy(dev, repaired, net, mae),
