@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -25,6 +25,7 @@ Limit = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Use only so many faces of each kind: a quick look."),
 ]
+Hole = Literal["1-10", "10-20", "20-30", "30-40", "40-50", "50-60"]
 RUNS = Path("runs")
 
 
@@ -58,6 +59,9 @@ def detection(
 def repair(
     data: Data,
     runs: Runs = RUNS,
+    hole: Annotated[
+        Hole | None, typer.Option(help="Share of hidden pixels in per cent; all by default.")
+    ] = None,
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
@@ -66,10 +70,12 @@ def repair(
 ) -> None:
     """How near repaired faces come to the true ones, irregular holes, true mask given."""
     from latent_ofer.evaluation.repair import repair_test
+    from latent_ofer.occlusion.irregular import BINS
     from latent_ofer.pipeline import LatentOFER
 
     model = LatentOFER.from_pretrained(weights, backend, threads=threads)
-    figures = repair_test(data, runs / "cache", model.reconstruct, limit=limit)
+    chosen = [share for share in BINS if hole in (None, name_of(share))]
+    figures = repair_test(data, runs / "cache", model.reconstruct, limit=limit, bins=chosen)
     _report({"figure": "repair", **figures}, output)
 
 
@@ -141,6 +147,11 @@ def speed(
     model = LatentOFER.from_pretrained(weights, backend, threads=threads)
     faces = crops_with_objects(data, runs / "cache", FACES)
     _report({"figure": "speed", **evaluate_speed(model, faces)}, output)
+
+
+def name_of(share: tuple[float, float]) -> str:
+    """A bin of hole shares in per cent, such as "20-30"."""
+    return "-".join(f"{100 * limit:.0f}" for limit in share)
 
 
 def _report(figures: dict[str, Any], output: Path | None) -> None:

@@ -1,0 +1,91 @@
+"""`latent-ofer evaluate` on drawn faces and barely trained networks: every figure comes out."""
+
+import io
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from archives import Trained, write_faces
+from latent_ofer.cli.main import app, main
+
+
+@pytest.fixture(scope="module")
+def data(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drawn archives, and one of really hidden faces in the layout of `faces.zip`."""
+    folder = tmp_path_factory.mktemp("measured")
+    for archive in trained.data.glob("*.zip"):
+        shutil.copy(archive, folder)
+    write_faces(folder, (10, 3, 4))
+    with zipfile.ZipFile(folder / "faces.zip") as faces:
+        index = faces.read("index.csv").decode().splitlines()
+        header, row = index[0], next(line for line in index[1:] if ",val," in line)
+        picture = faces.read(row.split(",")[0])
+    with zipfile.ZipFile(folder / "masked_faces.zip", "w") as masked:
+        text = io.StringIO()
+        for kind in ("mask", "sunglasses"):
+            masked.writestr(f"images/{kind}.webp", picture)
+            text.write(f"images/{kind}.webp,{row.split(',', 1)[1]},{kind}\n")
+        masked.writestr("index.csv", f"{header},kind\n{text.getvalue()}")
+    return folder
+
+
+def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, object]:
+    report = data / f"{figure}.json"
+    words = ["evaluate", figure, "--data", str(data), "--output", str(report), *more]
+    if figure != "face-finding":
+        words += ["--weights", str(trained.weights), "--runs", str(data / "runs")]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    written = json.loads(report.read_text())
+    assert json.loads(result.stdout) == written
+    return dict(written)
+
+
+@pytest.mark.parametrize("detector", ["default", "paper"])
+def test_detection_measures_each_kind_of_face(detector: str, data: Path, trained: Trained) -> None:
+    report = measure("detection", data, trained, "--detector", detector, "--limit", "2")
+    assert report["detector"] == detector
+    for kind in ("colour", "grey"):
+        part = report[kind]
+        assert isinstance(part, dict)
+        assert 0 <= part["auroc"]["value"] <= 1
+    assert isinstance(report["mask"], dict)
+    assert report["mask"]["n"] == 1
+
+
+def test_repair_measures_the_bin_that_was_asked_for(data: Path, trained: Trained) -> None:
+    report = measure("repair", data, trained, "--hole", "20-30", "--limit", "2")
+    assert isinstance(report["colour"], list)
+    assert [part["bin"] for part in report["colour"]] == [[0.2, 0.3]]
+    psnr = report["colour"][0]["psnr"]
+    assert psnr["gain"]["mean"] == pytest.approx(
+        psnr["repaired"]["mean"] - psnr["mean_fill"]["mean"]
+    )
+
+
+def test_recognition_names_rule_and_count(data: Path, trained: Trained) -> None:
+    report = measure("recognition", data, trained, "--limit", "2")
+    assert (report["rule"], report["seed"]) == ("majority", 7)
+    assert isinstance(report["objects"], dict)
+    assert 0 <= report["objects"]["repaired"]["accuracy"]["value"] <= 1
+
+
+def test_the_engines_agree_on_barely_trained_networks(data: Path, trained: Trained) -> None:
+    report = measure("parity", data, trained)
+    assert report["same_expression"] == report["n"]
+    assert float(str(report["largest_probability_difference"])) < 1e-3
+
+
+def test_speed_counts_faces(data: Path, trained: Trained) -> None:
+    report = measure("speed", data, trained)
+    assert float(str(report["faces_per_second"])) > 0
+
+
+def test_a_missing_archive_is_one_line(trained: Trained, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "repair", "--data", str(tmp_path), "--weights", str(trained.weights)])
+    assert stop.value.code == 2
