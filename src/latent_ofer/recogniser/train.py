@@ -70,6 +70,7 @@ class RecogniserRecipe(Recipe):
     """How many training faces have an occluded, repaired copy."""
     cnn_epochs: int = Field(ge=1)
     cnn_learning_rate: float = Field(gt=0)
+    cnn_average: float = Field(default=0.998, ge=0, lt=1)
     """Of the attention CNN alone on clean faces, before the fusion."""
 
     @property
@@ -82,7 +83,7 @@ class RecogniserRecipe(Recipe):
             learning_rate=self.cnn_learning_rate,
             weight_decay=self.weight_decay,
             warmup=self.warmup,
-            average=self.average,
+            average=self.cnn_average,
             bf16=self.bf16,
         )
 
