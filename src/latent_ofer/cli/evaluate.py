@@ -69,7 +69,13 @@ def repair(
     output: Report = None,
 ) -> None:
     """How near repaired faces come to the true ones, irregular holes, true mask given."""
-    from latent_ofer.evaluation.repair import repair_test
+    try:
+        from latent_ofer.evaluation.repair import repair_test
+    except ImportError as error:
+        raise ImportError(
+            f"measuring the repair needs scikit-image ({error.name} is missing): "
+            'pip install "latent-ofer[evaluate]"'
+        ) from error
     from latent_ofer.occlusion.irregular import BINS
     from latent_ofer.pipeline import LatentOFER
 
