@@ -194,6 +194,7 @@ def release(data: Path, runs: Path, config: str) -> Path:
         "licence": LICENCE,
         "data": {name: file_sha256(archive(data, name)) for name in archives},
         "recipes": {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()},
+        "recipes_sha256": {name: recipe.digest() for name, recipe in recipes.items()},
         "stages": {name: file_sha256(load_weights(runs / name).path) for name in STAGES},
     }
     folder = runs / "weights"
