@@ -94,14 +94,15 @@ def test_the_exported_graph_gives_the_same_for_any_batch(
 ) -> None:
     import onnxruntime
 
-    program = torch.onnx.export(
-        stage,
-        (faces[:2], mask[:2]),
-        dynamo=True,
-        optimize=False,
-        input_names=["faces", "mask"],
-        dynamic_shapes=({0: "batch"}, {0: "batch"}),
-    )
+    with torch.no_grad():
+        program = torch.onnx.export(
+            stage,
+            (faces[:2], mask[:2]),
+            dynamo=True,
+            optimize=False,
+            input_names=["faces", "mask"],
+            dynamic_shapes=({0: "batch"}, {0: "batch"}),
+        )
     session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
     for count in (1, 3, 4):
         feed = {"faces": faces[-count:].numpy(), "mask": mask[-count:].numpy()}
