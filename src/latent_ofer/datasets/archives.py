@@ -6,7 +6,6 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from latent_ofer.errors import DataError
+from latent_ofer.progress import track
 
 DEV_DIGITS = "01"
 UNREADABLE = (KeyError, OSError, SyntaxError, zipfile.BadZipFile, zlib.error)
@@ -78,7 +78,6 @@ def decoded(
     members: list[str],
     shape: tuple[int, ...],
     cache_dir: Path,
-    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> NDArray[np.uint8]:
     """All pictures of an archive as one read-only memory-mapped array.
 
@@ -110,7 +109,7 @@ def decoded(
             array = np.lib.format.open_memmap(
                 partial, mode="w+", dtype=np.uint8, shape=(len(members), *shape)
             )
-            _decode_into(array, archive_path, members, progress)
+            _decode_into(array, archive_path, members)
             array.flush()
             del array
             os.replace(partial, target)
@@ -124,11 +123,10 @@ def _decode_into(
     array: NDArray[np.uint8],
     archive_path: Path,
     members: list[str],
-    progress: Callable[[Iterable[str]], Iterable[str]],
 ) -> None:
     mode = "RGB" if array.ndim == 4 else "L"
     with zipfile.ZipFile(archive_path) as bundle:
-        for row, member in enumerate(progress(members)):
+        for row, member in enumerate(track(members, len(members), f"decoding {archive_path.name}")):
             try:
                 pixels = np.asarray(Image.open(io.BytesIO(bundle.read(member))).convert(mode))
             except UNREADABLE as error:

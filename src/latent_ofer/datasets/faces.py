@@ -1,6 +1,5 @@
 """Aligned faces of several sources as `faces.zip` holds them: 112 px, colour and grey."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,7 +61,6 @@ def read_faces(
     data: Path,
     split: Split,
     cache_dir: Path,
-    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
     file: str = "faces.zip",
 ) -> Faces:
     """Read one split of `faces.zip`, or of `masked_faces.zip` which has the same layout.
@@ -76,7 +74,7 @@ def read_faces(
     """
     path = archive(data, file)
     rows = read_csv(path, "index.csv")
-    images = decoded(path, [row["path"] for row in rows], (SIZE, SIZE, 3), cache_dir, progress)
+    images = decoded(path, [row["path"] for row in rows], (SIZE, SIZE, 3), cache_dir)
     wanted = "val" if split == "val" else "train"
     keep = np.array(
         [

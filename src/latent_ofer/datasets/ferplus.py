@@ -1,7 +1,6 @@
 """FERPlus as `ferplus.zip` holds it: 48 px grey crops, ten votes each, landmarks."""
 
 import csv
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,7 +63,6 @@ def read_ferplus(
     data: Path,
     split: Split,
     cache_dir: Path,
-    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> Ferplus:
     """Read one split; dev and train share a folder and never a face.
 
@@ -79,7 +77,7 @@ def read_ferplus(
     folder = FOLDERS[split]
     rows = list(csv.reader(read_text(path, f"{folder}/label.csv")))
     members = [f"{folder}/{row[0]}" for row in rows]
-    images = decoded(path, members, (NATIVE_SIZE, NATIVE_SIZE), cache_dir, progress)
+    images = decoded(path, members, (NATIVE_SIZE, NATIVE_SIZE), cache_dir)
     votes = np.array([[int(vote) for vote in row[2:]] for row in rows])
     found = {row["file"]: row for row in read_csv(path, "landmarks.csv")}
     landmarks = np.stack([_landmarks(found[member]) for member in members])

@@ -30,6 +30,7 @@ from latent_ofer.evaluation.bootstrap import (
 from latent_ofer.evaluation.people import groups
 from latent_ofer.occlusion.objects import Cutout, load_cutouts
 from latent_ofer.occlusion.patches import GRID, border_patches, occluded_patches
+from latent_ofer.progress import track
 from latent_ofer.weights_folder import Thresholds
 
 SEED = 7
@@ -145,7 +146,8 @@ def scored(
 ) -> Scored:
     """Run a detector over both copies of the faces in `rows` of the pool."""
     parts = []
-    for start in range(0, len(rows), AT_ONCE):
+    starts = range(0, len(rows), AT_ONCE)
+    for start in track(starts, len(starts), "faces with objects"):
         faces = [pool.native(int(row)) for row in rows[start : start + AT_ONCE]]
         parts.append(_scored(faces, cutouts, scores, thresholds, seed))
     fields = Scored.__dataclass_fields__

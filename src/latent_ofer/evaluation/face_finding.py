@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from latent_ofer.errors import DataError
 from latent_ofer.images.find import FaceFinder, FoundFace
 from latent_ofer.images.load import load_image
+from latent_ofer.progress import track
 
 PROTOCOL: Final = "face-finding"
 LARGEST_ERROR: Final = 0.10
@@ -82,7 +83,7 @@ def evaluate_face_finding(
         with zipfile.ZipFile(archive) as pack:
             known = _known_faces(pack, split)
             counts = []
-            for number in range(collages):
+            for number in track(range(collages), collages, "collages"):
                 collage = make_collage(pack, known, _generator(seed, split, str(number)))
                 counts.append(match(finder.find(collage.image), collage.landmarks))
     except (OSError, KeyError, zipfile.BadZipFile) as problem:

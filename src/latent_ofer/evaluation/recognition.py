@@ -15,6 +15,7 @@ from latent_ofer.evaluation.bootstrap import interval, resample_counts, resample
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.objects import load_cutouts
 from latent_ofer.pipeline import LatentOFER
+from latent_ofer.progress import track
 
 SEED = 7
 ECE_BINS = 15
@@ -85,7 +86,8 @@ def read(
 ) -> tuple[Probabilities, Probabilities, NDArray[np.float64]]:
     """Probabilities (n, 8) before and after repair, and the share of hidden patches (n,)."""
     before, after, hidden = [], [], []
-    for outcome in model.predict_each(faces, crops=True):
+    outcomes = model.predict_each(faces, crops=True)
+    for outcome in track(outcomes, len(faces), "reading faces"):
         if isinstance(outcome, ImageError):
             raise outcome
         (face,) = outcome

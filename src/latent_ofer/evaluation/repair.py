@@ -14,6 +14,7 @@ from latent_ofer.datasets.ferplus import enlarge, read_ferplus
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import patch_pixels, touched_patches
 from latent_ofer.occlusion.seeds import image_rng
+from latent_ofer.progress import track
 
 SEED = 7
 RESAMPLES = 1000
@@ -115,7 +116,10 @@ def measure(
     masks = np.stack([_mask(source, name, faces.shape[1], share) for name in names])
     starts = range(0, len(faces), BATCH)
     repaired = np.concatenate(
-        [reconstruct(faces[i : i + BATCH], masks[i : i + BATCH]) for i in starts]
+        [
+            reconstruct(faces[i : i + BATCH], masks[i : i + BATCH])
+            for i in track(starts, len(starts), "repair")
+        ]
     )
     ours, theirs = quality(repaired, faces, masks), quality(mean_fill(faces, masks), faces, masks)
     result: dict[str, Any] = {

@@ -25,6 +25,7 @@ from latent_ofer.datasets.pool import native_ferplus, protocol_copy
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.occlusion.objects import DEV_CATEGORIES, Cutout, load_cutouts
+from latent_ofer.progress import track
 from latent_ofer.recogniser.attention_cnn import AttentionClassifier, AttentionCNN
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID, Recogniser
@@ -39,7 +40,6 @@ from latent_ofer.training.checkpoint import (
     save_weights,
 )
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
-from latent_ofer.training.progress import track
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "recogniser"

@@ -1,1 +1,1 @@
-"""What every stage's training shares: recipe, loop, checkpoint, progress."""
+"""What every stage's training shares: recipe, loop, checkpoint."""

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from latent_ofer.errors import StaleError
+from latent_ofer.progress import track
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
-from latent_ofer.training.progress import track
 from latent_ofer.training.recipe import Recipe
 
 Figures = Mapping[str, float]
