@@ -66,17 +66,13 @@ def repair_with(runs: Path, config: str) -> Repair:
     def repair(faces: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         batch = to_tensor(faces)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            scores = regions.probability(batch).reshape(-1, *_grid(repairer.mae.grid))
+            scores = regions.probability(batch).unflatten(1, (repairer.mae.grid, -1))
             mask = scores > regions.threshold_grey
             repaired = repairer(batch, mask).float()
         pixels = (repaired * 255).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).numpy(), mask.numpy()
 
     return repair
-
-
-def _grid(side: int) -> tuple[int, int]:
-    return side, side
 
 
 def _train_recogniser(data: Path, runs: Path, config: str, resume: Resume) -> Path:

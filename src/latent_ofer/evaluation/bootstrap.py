@@ -22,6 +22,12 @@ def interval(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
+    """A figure with the 95 % interval of its resampled values, as reports hold it."""
+    low, high = interval(resampled)
+    return {"value": float(value), "low": low, "high": high}
+
+
 def resampled_ratio(
     counts: NDArray[np.float32], part: NDArray[Any], whole: NDArray[Any]
 ) -> NDArray[np.float64]:

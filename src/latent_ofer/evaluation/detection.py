@@ -22,7 +22,7 @@ from latent_ofer.datasets.pool import (
 )
 from latent_ofer.detector.scores import auroc, average_precision, threshold_at
 from latent_ofer.evaluation.bootstrap import (
-    interval,
+    measured,
     resample_counts,
     resampled_curves,
     resampled_ratio,
@@ -199,8 +199,8 @@ def figures(s: Scored, rng: Generator) -> dict[str, Any]:
     right = ((s.occluded_above == s.hidden) & used).sum(axis=1) + patches - false_clean
     return {
         "n": len(s.clean),
-        "auroc": _measured(auroc(s.occluded[used], s.hidden[used]), area),
-        "average_precision": _measured(
+        "auroc": measured(auroc(s.occluded[used], s.hidden[used]), area),
+        "average_precision": measured(
             average_precision(s.occluded[used], s.hidden[used]), precision
         ),
         "accuracy": _ratio(right, used.sum(axis=1) + patches, counts),
@@ -260,9 +260,4 @@ def _ratio(
 ) -> dict[str, float]:
     total = float(whole.sum())
     value = float(part.sum()) / total if total else float("nan")
-    return _measured(value, resampled_ratio(counts, part, whole))
-
-
-def _measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
-    low, high = interval(resampled)
-    return {"value": value, "low": low, "high": high}
+    return measured(value, resampled_ratio(counts, part, whole))

@@ -11,7 +11,7 @@ from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.ferplus import majority
 from latent_ofer.datasets.pool import protocol_copy, read_pool, resized
 from latent_ofer.errors import ImageError
-from latent_ofer.evaluation.bootstrap import interval, resample_counts, resampled_ratio
+from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.objects import load_cutouts
 from latent_ofer.pipeline import LatentOFER
@@ -114,15 +114,15 @@ def figures(
     brier = ((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(1)
     ones = np.ones(len(labels))
     return {
-        "accuracy": _measured(right.mean(), resampled_ratio(counts, right, ones)),
-        "macro_recall": _measured(
+        "accuracy": measured(right.mean(), resampled_ratio(counts, right, ones)),
+        "macro_recall": measured(
             np.mean([right[labels == c].mean() for c in set(labels)]), np.mean(recalls, axis=0)
         ),
         "recall": {
             EXPRESSIONS[c]: float(right[labels == c].mean()) for c in sorted(set(labels.tolist()))
         },
         "ece": expected_calibration_error(probabilities, labels),
-        "brier": _measured(brier.mean(), resampled_ratio(counts, brier, ones)),
+        "brier": measured(brier.mean(), resampled_ratio(counts, brier, ones)),
     }
 
 
@@ -143,7 +143,7 @@ def difference(
 ) -> dict[str, float]:
     """Accuracy of `one` less that of `other` on the same images, paired interval."""
     gain = (one.argmax(1) == labels).astype(float) - (other.argmax(1) == labels)
-    return _measured(gain.mean(), resampled_ratio(counts, gain, np.ones(len(labels))))
+    return measured(gain.mean(), resampled_ratio(counts, gain, np.ones(len(labels))))
 
 
 def other_source(
@@ -165,8 +165,3 @@ def other_source(
         "count_by_label": {label: int((named[rows] == label).sum()) for label in OTHER_LABELS},
         **figures(restricted, labels, resample_counts(len(rows), rng)),
     }
-
-
-def _measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
-    low, high = interval(resampled)
-    return {"value": float(value), "low": low, "high": high}

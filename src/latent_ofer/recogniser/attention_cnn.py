@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.labels import EXPRESSIONS
 
-MEAN = 0.5
-STD = 0.25
 FEATURES = 512
 
 

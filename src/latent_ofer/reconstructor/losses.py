@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from latent_ofer.recogniser.attention_cnn import MEAN, STD, PlainCNN
+from latent_ofer.encoder.mae import MEAN, STD
+from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.reconstructor.unet import pixels_of
 
 LUMA = (0.299, 0.587, 0.114)
