@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser import calibration, teacher
 from latent_ofer.recogniser import train as recogniser
+from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
 from latent_ofer.recogniser.train import RecogniserRecipe, Repair
 from latent_ofer.reconstructor.train import (
     ReconstructorRecipe,
@@ -101,6 +103,19 @@ STAGES: dict[str, Stage] = {
         recipe_of="recogniser",
     ),
 }
+BASELINES: dict[str, Stage] = {
+    "plain": Stage(
+        BaselineRecipe, ("ferplus.zip",), ("teacher",), partial(train_baseline, "plain")
+    ),
+    "plain_occluded": Stage(
+        BaselineRecipe,
+        ("ferplus.zip", "occluders.zip"),
+        ("teacher",),
+        partial(train_baseline, "plain_occluded"),
+    ),
+    "judge": Stage(BaselineRecipe, ("ferplus.zip",), (), partial(train_baseline, "judge")),
+}
+"""Recognisers to measure against: trained by name, never by `train_all`."""
 
 
 def stage_recipe(name: str, config: str) -> Recipe:

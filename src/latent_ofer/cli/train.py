@@ -8,7 +8,16 @@ import typer
 from latent_ofer.cli.options import Data, Runs
 
 StageName = Literal[
-    "mae", "detector", "teacher", "reconstructor", "recogniser", "calibration", "all"
+    "mae",
+    "detector",
+    "teacher",
+    "reconstructor",
+    "recogniser",
+    "calibration",
+    "plain",
+    "plain_occluded",
+    "judge",
+    "all",
 ]
 
 
@@ -35,12 +44,13 @@ def train(
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
-    shippable folder RUNS/weights. Ctrl-C is safe: go on with --resume.
+    shippable folder RUNS/weights. plain, plain_occluded and judge are recognisers to measure
+    against; `all` leaves them out. Ctrl-C is safe: go on with --resume.
     """
     try:
         import torch
 
-        from latent_ofer.train_all import STAGES, train_all
+        from latent_ofer.train_all import BASELINES, STAGES, train_all
     except ImportError as error:
         raise ImportError(
             f"training needs torch and what belongs to it ({error.name} is missing): "
@@ -52,7 +62,7 @@ def train(
         if stage == "all":
             written = train_all(data, runs, config, typer.echo)
         else:
-            written = STAGES[stage].train(data, runs, config, resume)
+            written = {**STAGES, **BASELINES}[stage].train(data, runs, config, resume)
     except KeyboardInterrupt:
         typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
         raise typer.Exit(130) from None

@@ -1,6 +1,6 @@
 """Training of the teacher: a plain CNN on clean FERPlus faces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,9 @@ from latent_ofer.training.recipe import Recipe, load_recipe
 STAGE = "teacher"
 ARCHIVES = ("ferplus.zip",)
 DEV_FACES = 1500
+
+Change = Callable[[NDArray[np.uint8], NDArray[np.int64], np.random.Generator], NDArray[np.uint8]]
+"""Faces (B, 112, 112) uint8 and their rows among the training faces -> changed faces."""
 
 
 class TeacherRecipe(Recipe):
@@ -58,6 +61,7 @@ def clean_faces_job(
     sizes: list[int],
     erase: float,
     identity: str,
+    change: Change | None = None,
 ) -> Job:
     """Training of a CNN, faces to logits, on clean FERPlus faces with votes as soft targets.
 
@@ -67,6 +71,8 @@ def clean_faces_job(
         Side of the training faces in pixels, epoch by epoch; the last one stays.
     erase : float
         Share of the faces that get a box over a part of them.
+    change : callable, optional
+        Applied to each batch of faces before the augmentation.
     """
     faces, targets = training_faces(data, cache)
     dev_faces, dev_labels = scored_faces(data, "dev", cache)
@@ -76,7 +82,8 @@ def clean_faces_job(
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         size = sizes[min(epoch, len(sizes) - 1)]
         for rows in shuffled(len(faces), recipe, rng):
-            changed = augment(grey_tensor(faces[rows]), size, erase, generator)
+            chosen = faces[rows] if change is None else change(faces[rows], rows, rng)
+            changed = augment(grey_tensor(chosen), size, erase, generator)
             yield changed.expand(-1, 3, -1, -1), torch.from_numpy(targets[rows])
 
     def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
