@@ -1,0 +1,160 @@
+"""A data set's files, in a folder or inside a zip archive, seen alike."""
+
+import os
+import threading
+import zipfile
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.errors import DataError, ImageError
+from latent_ofer.images.load import load_image
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+"""File name endings, in lower case, that are taken for pictures."""
+
+BROKEN = (KeyError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a member of a broken archive may raise."""
+
+
+class Tree:
+    """Files under a root; paths are relative to it, with forward slashes.
+
+    A lookup that does not find the very name tries it without regard to case.
+
+    Attributes
+    ----------
+    root : Path
+        A folder or a zip archive.
+    paths : list of str
+        All files, sorted; hidden ones (``.DS_Store``, ``__MACOSX``) left out.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.exists():
+            raise DataError(f"{root}: no such file or folder. Give the data set's own folder.")
+        if not root.is_dir() and not zipfile.is_zipfile(root):
+            raise DataError(
+                f"{root}: neither a folder nor a whole zip archive; it may be cut short. "
+                "Copy or download it again."
+            )
+        self.root = root
+        self._local = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.root = state["root"]
+        self._local = threading.local()
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """All files, sorted."""
+        if self.root.is_dir():
+            found = [
+                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
+                for folder, _, names in os.walk(self.root)
+                for name in names
+            ]
+        else:
+            found = [name for name in self._zip().namelist() if not name.endswith("/")]
+        return sorted(path for path in found if not _hidden(path))
+
+    @cached_property
+    def _by_lower(self) -> dict[str, str]:
+        return {path.lower(): path for path in reversed(self.paths)}
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return frozenset(self.paths)
+
+    def find(self, path: str) -> str | None:
+        """The file's own spelling of a path, or None where there is no such file."""
+        return path if path in self._all else self._by_lower.get(path.lower())
+
+    def ending(self, end: str) -> list[str]:
+        """Files whose path ends in whole parts with `end`, without regard to case."""
+        wanted = f"/{end.lower()}"
+        return [path for path in self.paths if f"/{path.lower()}".endswith(wanted)]
+
+    def pictures(self, under: str = "") -> list[str]:
+        """Files below a folder that look like pictures by their names."""
+        start = f"{under.strip('/').lower()}/" if under else ""
+        return [
+            path
+            for path in self.paths
+            if path.lower().startswith(start) and os.path.splitext(path)[1].lower() in PICTURES
+        ]
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return self.find(path) is not None
+
+    def data(self, path: str) -> bytes:
+        """Content of a file.
+
+        Raises
+        ------
+        DataError
+            When it is missing or cannot be read.
+        """
+        name = self.find(path)
+        if name is None:
+            raise DataError(f"{self.root}: no file {path}.")
+        try:
+            if self.root.is_dir():
+                return (self.root / name).read_bytes()
+            return self._zip().read(name)
+        except BROKEN as error:
+            raise DataError(
+                f"{self.root}: cannot read {name} ({error}). Copy the data set again."
+            ) from error
+
+    def text(self, path: str) -> str:
+        """Content of a text file: UTF-8 with or without a byte order mark, or else Latin-1."""
+        raw = self.data(path)
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+    def lines(self, path: str) -> list[str]:
+        """Lines of a text file, whatever their ends; spaces around and empty lines left out."""
+        stripped = (line.strip() for line in self.text(path).splitlines())
+        return [line for line in stripped if line]
+
+    def read(self, path: str) -> NDArray[np.uint8]:
+        """One picture, upright: (H, W, 3) uint8.
+
+        Raises
+        ------
+        ImageError
+            When it is missing or cannot be read; it names the root and the path.
+        """
+        try:
+            return load_image(self.data(path))
+        except DataError as error:
+            raise ImageError("not_found", path, str(error)) from error
+        except ImageError as error:
+            message = f"{self.root}: {path}: {error.message}"
+            raise ImageError(error.code, path, message) from error
+
+    def _zip(self) -> zipfile.ZipFile:
+        opened: zipfile.ZipFile | None = getattr(self._local, "zip", None)
+        if opened is None:
+            try:
+                opened = self._local.zip = zipfile.ZipFile(self.root)
+            except BROKEN as error:
+                raise DataError(
+                    f"{self.root}: not a readable zip archive ({error}). Copy it again."
+                ) from error
+        return opened
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
