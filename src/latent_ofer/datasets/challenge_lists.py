@@ -1,0 +1,243 @@
+"""Lists of occluded and of turned faces in RAF-DB, FERPlus and AffectNet, as RAN published them.
+
+A list is a part of a data set that its user holds apart; it carries a code in the place of a
+label, but the data set's own label counts.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from latent_ofer.datasets.findings import capped, read_code
+from latent_ofer.datasets.listing import Listing, Problem, Sample
+from latent_ofer.errors import DataError
+from latent_ofer.labels import EXPRESSIONS
+
+Kind = Literal["occlusion", "pose"]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How one list writes a line.
+
+    Attributes
+    ----------
+    data_set : str
+    kind : {"occlusion", "pose"}
+    line : re.Pattern
+        With the groups name and code, and type where the list says how a face is occluded.
+    codes : str
+        Map of the codes in `labels.CODES`.
+    """
+
+    data_set: str
+    kind: Kind
+    line: re.Pattern[str]
+    codes: str
+
+
+_FORMS: Final = (
+    _Form(
+        "raf-db",
+        "occlusion",
+        re.compile(r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
+        "raf-db-from-0",
+    ),
+    _Form(
+        "raf-db",
+        "pose",
+        re.compile(r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
+        "raf-db-from-0",
+    ),
+    _Form(
+        "ferplus",
+        "occlusion",
+        re.compile(r"(?P<code>\d)_(?P<name>fer\d+)\.png \d+ (?P<type>\d)"),
+        "ferplus",
+    ),
+    _Form("ferplus", "pose", re.compile(r"(?P<code>\d)/(?P<name>fer\d+)\.jpg"), "ferplus"),
+    _Form(
+        "affectnet",
+        "occlusion",
+        re.compile(r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
+        "affectnet",
+    ),
+    _Form(
+        "affectnet",
+        "pose",
+        re.compile(r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
+        "affectnet",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One face of a list.
+
+    Attributes
+    ----------
+    place : str
+        File and line.
+    name : str
+        Base name without ending, in lower case: ``test_0003``, ``fer0034656`` or a hash.
+    label : int or None
+        Index into `labels.EXPRESSIONS` of the list's own code.
+    tag : str
+        Type of occlusion as the list writes it, "yes" where it writes none; or the least angle
+        of a pose in degrees.
+    """
+
+    place: str
+    name: str
+    label: int | None
+    tag: str
+
+
+@dataclass(frozen=True)
+class ChallengeList:
+    """A list of faces of one data set.
+
+    Attributes
+    ----------
+    path : Path
+    data_set : str
+        ``raf-db``, ``ferplus`` or ``affectnet``.
+    kind : {"occlusion", "pose"}
+    entries : list of Entry
+        In the list's order, each name once.
+    repeated : int
+        Lines that name a face again, left out.
+    problems : list of Problem
+        Lines that cannot be read.
+    """
+
+    path: Path
+    data_set: str
+    kind: Kind
+    entries: list[Entry]
+    repeated: int
+    problems: list[Problem]
+
+
+def read_list(path: Path) -> ChallengeList:
+    """Read a list; its first line that fits a known form tells which list it is.
+
+    Lists of turned faces do not say their angle: it is 45 degrees where the file's name has 45
+    in it, else 30.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or no line has a known form.
+    """
+    try:
+        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    tidy = [" ".join(line.split()) for line in lines]
+    form = next((form for line in tidy for form in _FORMS if form.line.fullmatch(line)), None)
+    if form is None:
+        raise DataError(
+            f"{path}: no list of occlusions or poses. Expected lines such as "
+            "'test_0003_aligned 3 4', '0/test_0004_aligned.jpg', '1_fer0034656.png 8 0', "
+            "'0/fer0032226.jpg' or 'val/0/<hash>/'."
+        )
+    angle = "45" if "45" in path.stem else "30"
+    entries: dict[str, Entry] = {}
+    problems: list[Problem] = []
+    repeated = 0
+    for number, line in enumerate(tidy, start=1):
+        if not line:
+            continue
+        entry = _entry(line, form, angle, f"{path.name}:{number}")
+        if isinstance(entry, Problem):
+            problems.append(entry)
+        elif entry.name in entries:
+            repeated += 1
+        else:
+            entries[entry.name] = entry
+    return ChallengeList(
+        path, form.data_set, form.kind, list(entries.values()), repeated, capped(problems)
+    )
+
+
+def _entry(line: str, form: _Form, angle: str, place: str) -> Entry | Problem:
+    found = form.line.fullmatch(line)
+    if found is None:
+        what = f"list of {form.kind}s in {form.data_set}"
+        message = f'{place}: "{line[:60]}" does not have the form of this {what}.'
+        return Problem("bad_file", place, message)
+    label = read_code(found["code"], form.codes, place)
+    if isinstance(label, Problem):
+        return label
+    unsaid = angle if form.kind == "pose" else "yes"
+    return Entry(place, found["name"], label, found.groupdict().get("type", unsaid))
+
+
+def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
+    """The samples that a list names, in the list's order, tagged with its kind.
+
+    Faces are found by base name (for FERPlus: by the image name, which is not the number of the
+    row). Where list and data set disagree about a label, the data set's counts.
+
+    Parameters
+    ----------
+    listing : Listing
+        The data set that the list belongs to.
+
+    Returns
+    -------
+    Listing
+        The problems of the data set, then those of the list.
+
+    Raises
+    ------
+    DataError
+        When the data set has none of the faces.
+    """
+    by_name = _by_name(listing)
+    samples: list[Sample] = []
+    problems = list(chosen.problems)
+    for entry in chosen.entries:
+        sample = by_name.get(entry.name)
+        if sample is None:
+            message = f"{entry.place}: {entry.name} is not in {listing.name}."
+            problems.append(Problem("missing_image", entry.place, message))
+            continue
+        if sample.label != entry.label:
+            message = (
+                f"{entry.place}: {entry.name} is {_word(entry.label)} in the list and "
+                f"{_word(sample.label)} in {listing.name}, which counts."
+            )
+            problems.append(Problem("bad_file", entry.place, message))
+        samples.append(replace(sample, tags={**sample.tags, chosen.kind: entry.tag}))
+    if not samples:
+        raise DataError(
+            f"{chosen.path}: {listing.root} has none of its {len(chosen.entries):,} faces; "
+            f"the list is of {chosen.data_set}, the data set is {listing.name}."
+        )
+    note = (
+        f"{len(samples):,} of {len(chosen.entries):,} faces of {chosen.path.name} "
+        f"({chosen.kind}); {chosen.repeated:,} repeated lines left out."
+    )
+    return replace(
+        listing,
+        samples=samples,
+        problems=[*listing.problems, *capped(problems)],
+        notes=[*listing.notes, note],
+    )
+
+
+def _by_name(listing: Listing) -> Mapping[str, Sample]:
+    names: dict[str, Sample] = {}
+    for sample in listing.samples:
+        name = PurePosixPath(sample.tags.get("name", sample.path)).stem.lower()
+        names.setdefault(name.removesuffix("_aligned"), sample)
+    return names
+
+
+def _word(label: int | None) -> str:
+    return "without label" if label is None else EXPRESSIONS[label]

@@ -1,0 +1,112 @@
+"""Splits that no person is on both sides of."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from latent_ofer.datasets.findings import capped, unlisted_images
+from latent_ofer.datasets.folder_names import split_in_path
+from latent_ofer.datasets.listing import Problem, Sample, Split
+
+TEST_SHARE = 0.2
+
+
+def split_by_people(
+    name: str,
+    subjects: Iterable[str],
+    stratum: Callable[[str], str] = lambda subject: "",
+) -> dict[str, Split]:
+    """Give each person a split: a fifth of each stratum is test, the others are train.
+
+    The people of a stratum are ordered by the SHA-256 of ``latent-ofer:{name}:{subject}``; the
+    first fifth, rounded, and at least one of two or more, is test.
+
+    Parameters
+    ----------
+    name : str
+        The set's name in the registry.
+    subjects : iterable of str
+        May repeat; their order does not matter.
+    stratum : callable
+        What to balance, such as the sex of a subject; all people alike by default.
+
+    Returns
+    -------
+    dict of str to {"train", "test"}
+    """
+    strata: defaultdict[str, list[str]] = defaultdict(list)
+    for subject in sorted(set(subjects)):
+        strata[stratum(subject)].append(subject)
+    splits: dict[str, Split] = {}
+    for people in strata.values():
+        people.sort(key=lambda subject: _rank(name, subject))
+        tested = max(round(TEST_SHARE * len(people)), int(len(people) > 1))
+        splits |= {subject: "test" for subject in people[:tested]}
+        splits |= {subject: "train" for subject in people[tested:]}
+    return splits
+
+
+def _rank(name: str, subject: str) -> str:
+    return hashlib.sha256(f"latent-ofer:{name}:{subject}".encode()).hexdigest()
+
+
+def subjects_in_two_splits(samples: Sequence[Sample]) -> list[Problem]:
+    """A problem for each person who has pictures in more than one split."""
+    first: defaultdict[str, dict[Split, str]] = defaultdict(dict)
+    for sample in samples:
+        first[sample.subject].setdefault(sample.split, sample.path)
+    problems = []
+    for subject, paths in sorted(first.items()):
+        if subject and len(paths) > 1:
+            where = " and ".join(f"{split} ({path})" for split, path in sorted(paths.items()))
+            message = f"{subject}: this person is in {where}, expected in one split only."
+            problems.append(Problem("subject_in_two_splits", subject, message))
+    return capped(problems)
+
+
+def with_splits(
+    name: str,
+    samples: Sequence[Sample],
+    stratum: Callable[[str], str] = lambda subject: "",
+) -> tuple[list[Sample], list[Problem], list[str]]:
+    """Samples with the splits of the copy's own folders, or else with splits by people.
+
+    Returns
+    -------
+    samples : list of Sample
+        Those outside the folders of a copy that has such folders are left out.
+    problems : list of Problem
+    notes : list of str
+        Who made the splits, and the number of people and pictures in each.
+    """
+    of_folder = [split_in_path(sample.path) for sample in samples]
+    if any(of_folder):
+        made_by = "the folders of this copy"
+        outside = [s.path for s, split in zip(samples, of_folder, strict=True) if split is None]
+        split_samples = [
+            replace(sample, split=split)
+            for sample, split in zip(samples, of_folder, strict=True)
+            if split is not None
+        ]
+        problems = unlisted_images(outside, "inside this copy's folders of a split")
+        problems += subjects_in_two_splits(split_samples)
+    else:
+        made_by = "a hash of the person, a fifth of the people to test"
+        splits = split_by_people(name, (sample.subject for sample in samples), stratum)
+        split_samples = [replace(sample, split=splits[sample.subject]) for sample in samples]
+        problems = []
+    return split_samples, problems, [f"Splits by {made_by}: {_counts(split_samples)}."]
+
+
+def _counts(samples: Sequence[Sample]) -> str:
+    people: defaultdict[str, set[str]] = defaultdict(set)
+    pictures: defaultdict[str, int] = defaultdict(int)
+    for sample in samples:
+        people[sample.split].add(sample.subject)
+        pictures[sample.split] += 1
+    return ", ".join(
+        f"{split} {len(people[split]):,} people with {pictures[split]:,} pictures"
+        for split in ("train", "val", "test")
+        if split in people
+    )
