@@ -17,6 +17,15 @@ def test_each_resample_draws_as_many_images_as_there_are() -> None:
     assert counts.std() == pytest.approx(np.sqrt(1 - 1 / 30), abs=0.05)
 
 
+def test_all_images_of_one_person_are_drawn_together() -> None:
+    people = ["ann", "", "ben", "ann", "", "ann"]
+    counts = resample_counts(6, np.random.default_rng(0), 200, people)
+    assert (counts[:, [3, 5]] == counts[:, [0]]).all()
+    # Ann, Ben and two strangers: four are drawn each time.
+    assert (counts[:, [0, 1, 2, 4]].sum(axis=1) == 4).all()
+    assert not (counts[:, 1] == counts[:, 4]).all()
+
+
 def test_curves_of_resamples_are_those_of_repeated_images() -> None:
     rng = np.random.default_rng(0)
     labels = rng.random((12, 20)) < 0.3

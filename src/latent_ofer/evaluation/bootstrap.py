@@ -1,5 +1,6 @@
 """Percentile bootstrap over images: 95 %, 1,000 resamples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,35 @@ RESAMPLES = 1000
 BINS = 2000
 
 
-def resample_counts(images: int, rng: Generator, resamples: int = RESAMPLES) -> NDArray[np.float32]:
-    """How often each image is drawn in each resample: (resamples, images), rows sum to images."""
-    counts = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-    return counts.astype(np.float32)
+def resample_counts(
+    images: int,
+    rng: Generator,
+    resamples: int = RESAMPLES,
+    people: Sequence[str] | None = None,
+) -> NDArray[np.float32]:
+    """How often each image is drawn in each resample.
+
+    Parameters
+    ----------
+    images : int
+    rng : Generator
+    resamples : int
+    people : sequence of str, optional
+        Who is in each image, empty where unknown. As many people are drawn as there are, each
+        with all of their images; somebody unknown is one person an image.
+
+    Returns
+    -------
+    (resamples, images) float32
+        Rows sum to `images`, where `people` is left out.
+    """
+    drawn = np.arange(images) if people is None else _numbered(people)
+    units = int(drawn.max()) + 1
+    # One histogram for all resamples: each has numbers of its own.
+    numbers = rng.integers(units, size=(resamples, units)) + np.arange(resamples)[:, None] * units
+    flat = np.bincount(numbers.ravel(), minlength=resamples * units)
+    counts = flat.reshape(resamples, units).astype(np.float32)
+    return counts if people is None else counts[:, drawn]
 
 
 def interval(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
@@ -37,15 +63,16 @@ def resampled_ratio(
     ----------
     counts : (R, n)
         From `resample_counts`.
-    part, whole : (n,) numbers of each image
+    part, whole : (n,) or (n, m) numbers of each image
 
     Returns
     -------
-    (R,) float; nan where a resample has nothing of the whole
+    (R,) or (R, m) float; nan where a resample has nothing of the whole
     """
-    above = counts.astype(np.float64) @ np.asarray(part, dtype=np.float64)
-    below = counts.astype(np.float64) @ np.asarray(whole, dtype=np.float64)
-    ratio: NDArray[np.float64] = np.full(len(counts), np.nan)
+    exact = counts.astype(np.float64)
+    above = exact @ np.asarray(part, dtype=np.float64)
+    below = exact @ np.asarray(whole, dtype=np.float64)
+    ratio: NDArray[np.float64] = np.full(above.shape, np.nan)
     return np.divide(above, below, out=ratio, where=below > 0)
 
 
@@ -90,6 +117,13 @@ def resampled_curves(
         weighted, positives, out=np.full(len(counts), np.nan), where=positives > 0
     )
     return area, precision
+
+
+def _numbered(people: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) numbers from 0 up, equal for images of one person."""
+    names = [("person", name) if name else ("image", row) for row, name in enumerate(people)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
 def _histograms(
