@@ -10,23 +10,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from latent_ofer.arrays import is_grey
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import Networks
-from latent_ofer.datasets.archives import archive, file_sha256
-from latent_ofer.detector.train import DetectorRecipe, load_detector, train_detector
+from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.sources import Need, Sources
+from latent_ofer.detector import train as detector
+from latent_ofer.detector.train import DetectorRecipe, load_detector
+from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MEAN, STD
-from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor, train_mae
+from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser import calibration, teacher
 from latent_ofer.recogniser import train as recogniser
 from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
-from latent_ofer.recogniser.train import RecogniserRecipe, Repair
-from latent_ofer.reconstructor.train import (
-    ReconstructorRecipe,
-    load_reconstructor,
-    train_reconstructor,
-)
+from latent_ofer.recogniser.copies import Repair
+from latent_ofer.recogniser.train import RecogniserRecipe
+from latent_ofer.reconstructor import train as reconstructor
+from latent_ofer.reconstructor.train import ReconstructorRecipe, load_reconstructor
 from latent_ofer.training.checkpoint import describe, load_weights
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Recipe, load_recipe
@@ -45,18 +47,18 @@ class Stage:
     ----------
     recipe : type
         Class of its recipe.
-    archives, parents : tuple of str
-        The data and the stages that it is trained on.
+    needs, parents : tuple of str
+        The kinds of data and the stages that it is trained on.
     train : callable
-        ``train(data, runs, config, resume)``.
+        ``train(sources, runs, config, resume)``.
     recipe_of : str or None
         Another stage, when it shares that one's recipe.
     """
 
     recipe: type[Recipe]
-    archives: tuple[str, ...]
+    needs: tuple[Need, ...]
     parents: tuple[str, ...]
-    train: Callable[[Path, Path, str, Resume], Path]
+    train: Callable[[Sources, Path, str, Resume], Path]
     recipe_of: str | None = None
 
 
@@ -69,7 +71,9 @@ def repair_with(runs: Path, config: str) -> Repair:
         batch = to_tensor(faces)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
             scores = regions.probability(batch).unflatten(1, (repairer.mae.grid, -1))
-            mask = scores > regions.threshold_grey
+            grey = torch.from_numpy(is_grey(faces))[:, None, None]
+            thresholds = torch.where(grey, regions.threshold_grey, regions.threshold_colour)
+            mask = scores > thresholds.to(scores.dtype)
             repaired = repairer(batch, mask).float()
         pixels = (repaired * 255).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).numpy(), mask.numpy()
@@ -77,45 +81,57 @@ def repair_with(runs: Path, config: str) -> Repair:
     return repair
 
 
-def _train_recogniser(data: Path, runs: Path, config: str, resume: Resume) -> Path:
-    return recogniser.train_recogniser(data, runs, config, resume, repair_with(runs, config))
+def _train_recogniser(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+    return recogniser.train_recogniser(sources, runs, config, resume, repair_with(runs, config))
 
 
-def _train_calibration(data: Path, runs: Path, config: str, resume: Resume) -> Path:
+def _train_calibration(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
     del resume  # it takes seconds
-    return calibration.train_calibration(data, runs, config, repair_with(runs, config))
+    return calibration.train_calibration(sources, runs, config, repair_with(runs, config))
 
 
-FACES = ("faces.zip", "ferplus.zip")
+def _repair_variant(name: reconstructor.StageName) -> Stage:
+    return Stage(
+        ReconstructorRecipe,
+        reconstructor.NEEDS,
+        reconstructor.PARENTS,
+        partial(reconstructor.train_reconstructor, stage=name),
+        recipe_of=reconstructor.STAGE,
+    )
+
+
 STAGES: dict[str, Stage] = {
-    "mae": Stage(MaeRecipe, FACES, (), train_mae),
-    "detector": Stage(DetectorRecipe, (*FACES, "occluders.zip"), ("mae",), train_detector),
-    "teacher": Stage(teacher.TeacherRecipe, ("ferplus.zip",), (), teacher.train_teacher),
-    "reconstructor": Stage(ReconstructorRecipe, FACES, ("mae", "teacher"), train_reconstructor),
-    "recogniser": Stage(
-        RecogniserRecipe, recogniser.ARCHIVES, recogniser.PARENTS, _train_recogniser
+    "mae": Stage(MaeRecipe, encoder.NEEDS, (), encoder.train_mae),
+    "detector": Stage(DetectorRecipe, detector.NEEDS, (detector.PARENT,), detector.train_detector),
+    "teacher": Stage(teacher.TeacherRecipe, teacher.NEEDS, (), teacher.train_teacher),
+    "reconstructor": Stage(
+        ReconstructorRecipe,
+        reconstructor.NEEDS,
+        reconstructor.PARENTS,
+        reconstructor.train_reconstructor,
     ),
+    "recogniser": Stage(RecogniserRecipe, recogniser.NEEDS, recogniser.PARENTS, _train_recogniser),
     "calibration": Stage(
         RecogniserRecipe,
-        recogniser.ARCHIVES,
+        recogniser.NEEDS,
         calibration.PARENTS,
         _train_calibration,
         recipe_of="recogniser",
     ),
 }
 BASELINES: dict[str, Stage] = {
-    "plain": Stage(
-        BaselineRecipe, ("ferplus.zip",), ("teacher",), partial(train_baseline, "plain")
-    ),
+    "plain": Stage(BaselineRecipe, ("labels",), ("teacher",), partial(train_baseline, "plain")),
     "plain_occluded": Stage(
         BaselineRecipe,
-        ("ferplus.zip", "occluders.zip"),
+        ("labels", "objects"),
         ("teacher",),
         partial(train_baseline, "plain_occluded"),
     ),
-    "judge": Stage(BaselineRecipe, ("ferplus.zip",), (), partial(train_baseline, "judge")),
+    "judge": Stage(BaselineRecipe, ("labels",), (), partial(train_baseline, "judge")),
+    "reconstructor_csa": _repair_variant("reconstructor_csa"),
+    "reconstructor_conv": _repair_variant("reconstructor_conv"),
 }
-"""Recognisers to measure against: trained by name, never by `train_all`."""
+"""Recognisers and repair networks to measure against: trained by name, never by `train_all`."""
 
 
 def stage_recipe(name: str, config: str) -> Recipe:
@@ -124,18 +140,19 @@ def stage_recipe(name: str, config: str) -> Recipe:
     return load_recipe(stage.recipe, config, stage.recipe_of or name)
 
 
-def is_current(name: str, data: Path, runs: Path, config: str) -> bool:
+def is_current(name: str, sources: Sources, runs: Path, config: str) -> bool:
     """Whether a stage's weights were trained on the recipe, data and parents at hand."""
     stage = STAGES[name]
     try:
         about = load_weights(runs / name).about
-        wanted = describe(stage_recipe(name, config), data, stage.archives, runs, stage.parents)
+        data = sources.digests(*stage.needs)
+        wanted = describe(stage_recipe(name, config), data, runs, stage.parents)
     except WeightsError:
         return False
     return {key: about.get(key) for key in wanted} == wanted
 
 
-def train_all(data: Path, runs: Path, config: str, say: Callable[[str], None]) -> Path:
+def train_all(sources: Sources, runs: Path, config: str, say: Callable[[str], None]) -> Path:
     """Train what is stale, in order, and write the shippable folder; returns its path.
 
     A stage that was cut short goes on from its last checkpoint.
@@ -148,13 +165,13 @@ def train_all(data: Path, runs: Path, config: str, say: Callable[[str], None]) -
     for name in STAGES:
         stage_recipe(name, config)
     for name, stage in STAGES.items():
-        if is_current(name, data, runs, config):
+        if is_current(name, sources, runs, config):
             say(f"{name}: up to date")
         else:
             say(f"{name}: training")
-            weights = stage.train(data, runs, config, "if same")
+            weights = stage.train(sources, runs, config, "if same")
             say(f"{name}: done, {weights}")
-    return release(data, runs, config)
+    return release(sources, runs, config)
 
 
 def trained_networks(runs: Path, config: str) -> Networks:
@@ -180,12 +197,12 @@ def trained_networks(runs: Path, config: str) -> Networks:
     )
 
 
-def release(data: Path, runs: Path, config: str) -> Path:
+def release(sources: Sources, runs: Path, config: str) -> Path:
     """Write the shippable folder `runs`/weights; returns its path."""
     networks = trained_networks(runs, config)
     shipped = [name for name, stage in STAGES.items() if stage.recipe_of is None]
     recipes = {name: stage_recipe(name, config) for name in shipped}
-    archives = sorted({name for stage in STAGES.values() for name in stage.archives})
+    data = sources.digests("faces", "labels", "objects")
     manifest: dict[str, Any] = {
         "format": 1,
         "configuration": Path(config).name,
@@ -203,7 +220,7 @@ def release(data: Path, runs: Path, config: str) -> Path:
             for name, detector in (("default", networks.regions), ("paper", networks.svdd))
         },
         "licence": LICENCE,
-        "data": {name: file_sha256(archive(data, name)) for name in archives},
+        "data": dict(sorted(data.items())),
         "recipes": {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()},
         "recipes_sha256": {name: recipe.digest() for name, recipe in recipes.items()},
         "stages": {name: file_sha256(load_weights(runs / name).path) for name in STAGES},

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from archives import Trained, write_faces
 from latent_ofer.cli.main import app, main
+from layouts_b import write_class_folders
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,18 @@ def test_recognition_names_rule_and_count(data: Path, trained: Trained) -> None:
     assert (report["rule"], report["seed"]) == ("majority", 7)
     assert isinstance(report["objects"], dict)
     assert 0 <= report["objects"]["repaired"]["accuracy"]["value"] <= 1
+
+
+def test_recognition_is_measured_on_a_set_of_ones_own(
+    data: Path, trained: Trained, tmp_path: Path
+) -> None:
+    faces = write_class_folders(tmp_path / "mine", {"test/happy": 3, "test/sad": 1})
+    sources = ["--set", f"folder={faces}", "--occluders", str(data / "occluders.zip")]
+    report = measure("recognition", tmp_path, trained, *sources)
+    assert (report["set"], report["split"], report["n"]) == (f"folder={faces}", "test", 4)
+    assert isinstance(report["count_by_label"], dict)
+    assert (report["count_by_label"]["happiness"], report["count_by_label"]["sadness"]) == (3, 1)
+    assert "other_source" not in report and "rule" not in report
 
 
 def test_the_engines_agree_on_barely_trained_networks(data: Path, trained: Trained) -> None:

@@ -10,7 +10,7 @@ from archives import TWINS, write_faces, write_ferplus
 from helpers import drawn_face
 from latent_ofer.datasets.archives import archive, decoded, file_sha256
 from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import TEMPLATE_48, enlarge, read_ferplus
+from latent_ofer.datasets.ferplus import TEMPLATE_48, read_ferplus
 from latent_ofer.errors import DataError
 
 
@@ -43,14 +43,6 @@ def test_each_split_of_ferplus_holds_its_faces_without_twins(tmp_path: Path, spl
     assert faces.images.shape == (len(faces), 48, 48) and faces.votes.shape == (len(faces), 10)
     assert np.array_equal(faces.landmarks[0], TEMPLATE_48)
     assert not np.array_equal(faces.landmarks[1], TEMPLATE_48)
-
-
-def test_enlarged_faces_are_smooth_copies_of_the_small_ones() -> None:
-    ramp = np.tile(np.arange(48, dtype=np.uint8) * 4, (1, 48, 1))
-    large = enlarge(ramp)
-    assert large.shape == (1, 112, 112)
-    centres = (np.arange(112) + 0.5) * 48 / 112 - 0.5
-    assert np.abs(large[0, 50, 6:-6] - 4 * centres[6:-6]).max() <= 1
 
 
 def test_pictures_are_decoded_once_and_again_when_the_archive_changes(

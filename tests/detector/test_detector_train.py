@@ -9,7 +9,10 @@ import torch
 from PIL import Image
 
 from helpers import drawn_face
+from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import is_dev
+from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.train import load_detector, train_detector
@@ -110,20 +113,36 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, data: Path, config: str) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    train_mae(data, folder, config, resume=False)
-    train_detector(data, folder, config, resume=False)
+    sources = Sources(data, folder / "cache")
+    train_mae(sources, folder, config, resume=False)
+    train_detector(sources, folder, config, resume=False)
     return folder
 
 
 def test_dev_faces_are_dev_and_their_objects_are_kept_from_training(
     data: Path, tmp_path: Path
 ) -> None:
-    dev = read_dev(data, tmp_path)
+    dev = read_dev(Sources(data, tmp_path))
     colour = sum(is_dev(f"{i:04d}.webp") for i in range(24))
     grey = sum(is_dev(f"fer{i:07d}.png") for i in range(24))
     assert len(dev["colour"].clean) == colour
     assert len(dev["grey"].clean) == grey
     assert all(faces.covered.any() for faces in dev.values())
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_faces_of_one_kind_stand_in_for_the_other(data: Path, tmp_path: Path, colour: bool) -> None:
+    both = Sources(data, tmp_path)
+    pool = both.pool("dev")
+
+    class OneKind(Sources):
+        def pool(self, split: object) -> FacePool:
+            return pool.take(np.flatnonzero(pool.colour == colour))
+
+    dev = read_dev(OneKind(data, tmp_path))
+    assert len(dev["colour"].clean) == len(dev["grey"].clean) == (pool.colour == colour).sum()
+    assert is_grey(dev["grey"].clean).all() and is_grey(dev["grey"].occluded).all()
+    assert is_grey(dev["colour"].clean).all() != colour
 
 
 def test_dev_area_is_one_for_scores_that_are_the_labels() -> None:
@@ -180,7 +199,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
     runs: Path, data: Path, config: str
 ) -> None:
     before = load_weights(runs / "detector").tensors
-    train_detector(data, runs, config, resume=True)
+    train_detector(Sources(data, runs / "cache"), runs, config, resume=True)
     after = load_weights(runs / "detector").tensors
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -39,7 +39,7 @@ def small_pool() -> FacePool:
         np.ones((2, 10), dtype=np.int64),
         np.stack([points for _, points in native]),
     )
-    return FacePool(photos, ferplus)
+    return FacePool([photos.as_face_set(), ferplus.as_face_set()])
 
 
 def test_the_pool_knows_which_faces_are_grey_and_how_large() -> None:
@@ -91,7 +91,7 @@ def test_grey_faces_stay_grey(kind: str, row: int) -> None:
         assert np.ptp(face.astype(int), axis=2).max() <= 1
 
 
-def test_a_neighbour_is_of_the_same_archive() -> None:
+def test_a_neighbour_is_of_the_same_set() -> None:
     pool = small_pool()
     rng = np.random.default_rng(0)
     assert {len(neighbour(pool, 0, rng)) for _ in range(20)} == {112}

@@ -5,7 +5,6 @@ import pytest
 
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.ferplus import Ferplus
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
 from latent_ofer.evaluation.detection import by_group, figures, real_found, scored
 from latent_ofer.evaluation.people import groups
@@ -27,10 +26,7 @@ def photos(count: int) -> FacePool:
         np.stack([points for _, points in drawn]),
         [{"source": "utkface"}] * count,
     )
-    nobody = Ferplus(
-        [], np.zeros((0, 48, 48), np.uint8), np.zeros((0, 10), np.int64), np.zeros((0, 5, 2))
-    )
-    return FacePool(faces, nobody)
+    return FacePool([faces.as_face_set()])
 
 
 def greenness(faces: Pixels) -> np.ndarray:
@@ -93,7 +89,8 @@ def test_figures_at_the_threshold_count_both_copies_and_no_border_patch() -> Non
 
 def test_grey_faces_are_held_against_the_grey_threshold() -> None:
     pool = photos(2)
-    pool.photos.images[1] = pool.photos.images[1][..., :1]
+    images = pool.sets[0].images
+    images[1] = images[1][..., :1]
 
     def half(faces: Pixels) -> np.ndarray:
         return np.full((len(faces), 14, 14), 0.5)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from archives import RECIPES, Trained, write_archives
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.baselines import (
     BaselineRecipe,
@@ -13,7 +14,7 @@ from latent_ofer.recogniser.baselines import (
     objects_on,
     train_baseline,
 )
-from latent_ofer.recogniser.teacher import training_faces
+from latent_ofer.recogniser.teacher import lean_batch
 
 JUDGE = "network: judge\nsizes: [32]\nepochs: 1\nepoch_images: 8\nbatch_size: 4\n"
 RATE = "learning_rate: 0.001\nbf16: false\n"
@@ -37,15 +38,14 @@ def test_the_judge_shares_no_kind_of_block_with_the_pipeline() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_wanted_share_of_faces_gets_an_object(tmp_path: Path, share: float) -> None:
-    data = write_archives(tmp_path / "data")
-    faces, _ = training_faces(data, tmp_path / "cache")
-    rows = np.arange(4)
-    changed = objects_on(data, tmp_path / "cache", share)(
-        faces[rows], rows, np.random.default_rng(0)
-    )
-    differ = (changed != faces[rows]).reshape(4, -1).any(axis=1)
+    sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
+    pool, rows = sources.labelled("train"), np.arange(4)
+    faces = lean_batch(pool, rows)
+    change = objects_on(pool, sources.cutouts("train"), share)
+    changed = change(faces, rows, np.random.default_rng(0))
+    differ = (changed != faces).reshape(4, -1).any(axis=1)
     assert differ.tolist() == [share == 1.0] * 4
-    assert changed.shape == faces[rows].shape
+    assert changed.shape == faces.shape == (4, 112, 112, 1)
 
 
 def test_a_trained_judge_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
@@ -53,7 +53,8 @@ def test_a_trained_judge_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     config = tmp_path / "recipes"
     config.mkdir()
     (config / "judge.yaml").write_text(JUDGE + RATE)
-    train_baseline("judge", data, tmp_path / "runs", str(config), False)
+    sources = Sources(data, tmp_path / "cache")
+    train_baseline("judge", sources, tmp_path / "runs", str(config), False)
     first = load_baseline("judge", tmp_path / "runs", str(config))
     again = load_baseline("judge", tmp_path / "runs", str(config))
     faces = torch.rand(2, 3, 112, 112)
@@ -73,7 +74,7 @@ def test_the_plain_cnn_starts_from_the_teacher(trained: Trained, tmp_path: Path)
     (runs / "teacher").mkdir(parents=True)
     source = trained.runs / "teacher" / "weights.safetensors"
     (runs / "teacher" / "weights.safetensors").write_bytes(source.read_bytes())
-    train_baseline("plain", trained.data, runs, str(config), False)
+    train_baseline("plain", Sources(trained.data, runs / "cache"), runs, str(config), False)
     plain = load_baseline("plain", runs, str(config)).state_dict()
     from latent_ofer.recogniser.teacher import load_teacher
 
@@ -89,5 +90,5 @@ def test_without_training_the_message_names_the_command(tmp_path: Path) -> None:
 def test_only_networks_that_see_objects_need_cut_outs() -> None:
     keys = {"sizes": [112], "epochs": 1, "batch_size": 4, "learning_rate": 0.1}
     plain = BaselineRecipe(network="plain", **keys)  # type: ignore[arg-type]
-    assert plain.archives == ("ferplus.zip",)
-    assert plain.model_copy(update={"occluded": 0.5}).archives == ("ferplus.zip", "occluders.zip")
+    assert plain.needs == ("labels",)
+    assert plain.model_copy(update={"occluded": 0.5}).needs == ("labels", "objects")

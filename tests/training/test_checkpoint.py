@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from archives import write_faces
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.training.checkpoint import (
     check_fresh,
@@ -101,18 +100,15 @@ def test_weights_whose_parent_is_gone_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
-    write_faces(tmp_path, sizes=(1, 0, 0))
     save_weights(tmp_path / "mae", {"w": torch.ones(2)}, {})
 
-    def described(seed: int) -> dict[str, object]:
+    def described(seed: int, content: str = "1f") -> dict[str, object]:
         recipe = Recipe(seed=seed, epochs=1, batch_size=1, learning_rate=1)
-        return describe(recipe, tmp_path, ["faces.zip"], tmp_path, ["mae"])
+        return describe(recipe, {"faces.zip": content}, tmp_path, ["mae"])
 
     first = described(0)
     assert described(0) == first
     assert described(1)["recipe"] != first["recipe"]
     save_weights(tmp_path / "mae", {"w": torch.zeros(2)}, {})
     assert described(0)["parents"] != first["parents"]
-    write_faces(tmp_path, sizes=(2, 0, 0))
-    save_weights(tmp_path / "other", {"w": torch.zeros(2)}, {})
-    assert described(0)["data"] != first["data"]
+    assert described(0, "2e")["data"] != first["data"]

@@ -7,7 +7,22 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from latent_ofer.cli.options import Backend, Data, Detector, Runs, Threads, Weights
+from latent_ofer.cli.evaluate_real_occlusion import occlusion_ferplus, table4, table5, table6
+from latent_ofer.cli.evaluate_recognition import figure1, occlusion, table3
+from latent_ofer.cli.evaluate_repair import table2, table8, table9
+from latent_ofer.cli.options import (
+    Backend,
+    Codes,
+    Data,
+    Detector,
+    Occluders,
+    Runs,
+    Sets,
+    Threads,
+    Weights,
+    Workers,
+    named_sets,
+)
 from latent_ofer.cli.output import make_folder, replacing
 
 evaluate = typer.Typer(
@@ -87,7 +102,14 @@ def repair(
 
 @evaluate.command()
 def recognition(
-    data: Data,
+    data: Data = Path(),
+    sets: Sets = None,
+    codes: Codes = None,
+    split: Annotated[
+        Literal["train", "val", "test"], typer.Option(help="Which faces of the sets to measure on.")
+    ] = "test",
+    occluders: Occluders = None,
+    workers: Workers = 1,
     runs: Runs = RUNS,
     detector: Detector = "default",
     backend: Backend = "auto",
@@ -96,13 +118,32 @@ def recognition(
     limit: Limit = None,
     output: Report = None,
 ) -> None:
-    """The whole pipeline on FERPlus validation, clean and behind objects; another source."""
-    from latent_ofer.evaluation.recognition import evaluate_recognition
+    """The whole pipeline on FERPlus validation, clean and behind objects; another source.
+
+    With --set, on the faces of those sets that have a label.
+    """
+    from latent_ofer.datasets.faces import read_faces
+    from latent_ofer.datasets.sources import Sources
+    from latent_ofer.evaluation.recognition import SEED, evaluate_recognition, other_source
     from latent_ofer.pipeline import LatentOFER
 
     model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
-    figures = evaluate_recognition(data, runs / "cache", model, limit=limit)
-    _report({"figure": "recognition", "detector": detector, **figures}, output)
+    sources = Sources(data, runs / "cache", named_sets(sets, codes), occluders, workers)
+    about = {"figure": "recognition", "detector": detector}
+    rng = np.random.default_rng(SEED)
+    if sources.sets:
+        for line in sources.summaries():
+            typer.echo(line, err=True)
+        about |= {"set": str(sources), "split": split}
+        faces = sources.labelled(split)
+    else:
+        about |= {"split": "validation", "rule": "majority"}
+        faces = sources.labelled("val")
+    figures = evaluate_recognition(faces, sources.cutouts("val"), model, rng, limit=limit)
+    if not sources.sets:
+        photos = read_faces(data, "val", sources.cache)
+        figures["other_source"] = other_source(photos, model, rng, limit)
+    _report({**about, **figures}, output)
 
 
 @evaluate.command()
@@ -167,3 +208,9 @@ def _report(figures: dict[str, Any], output: Path | None) -> None:
         make_folder(output.parent)
         with replacing(output) as stream:
             stream.write(f"{text}\n".encode())
+
+
+for table in (table2, table8, table9):
+    evaluate.command()(table)
+for one in (table3, table4, table5, table6, figure1, occlusion, occlusion_ferplus):
+    evaluate.command()(one)

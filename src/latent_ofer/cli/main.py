@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from latent_ofer.cli.compare import compare
+from latent_ofer.cli.data import data
 from latent_ofer.cli.demo import demo
 from latent_ofer.cli.evaluate import evaluate
 from latent_ofer.cli.options import USE
 from latent_ofer.cli.output import complain
 from latent_ofer.cli.predict import predict
+from latent_ofer.cli.synthesize import synthesize
 from latent_ofer.cli.train import train
 from latent_ofer.errors import LatentOFERError
 
@@ -24,7 +27,10 @@ app = typer.Typer(
 )
 app.command(epilog=USE)(predict)
 app.command(epilog=USE)(demo)
+app.command(epilog=USE)(synthesize)
 app.command()(train)
+app.add_typer(data, name="data")
+app.command()(compare)
 app.add_typer(evaluate, name="evaluate")
 
 

@@ -1,9 +1,14 @@
 """Options that several commands share, with their help texts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from latent_ofer.errors import DataError
+
+if TYPE_CHECKING:
+    from latent_ofer.datasets.sources import NamedSet
 
 USE = (
     "An apparent expression is not an emotion: it is what a face looks like, not what a person "
@@ -43,3 +48,54 @@ Data = Annotated[
 Runs = Annotated[
     Path, typer.Option(metavar="DIR", help="Folder of checkpoints, logs and decoded data.")
 ]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=PATH",
+        help="A data set to take in place of the archives of faces: its name and where it is. "
+        "Repeat it for several.",
+    ),
+]
+Codes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--codes",
+        metavar="NAME=MAP",
+        help="What the digits of a set mean whose class folders are bare digits.",
+    ),
+]
+Occluders = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Archive or folder of cut-outs with transparency, in place of occluders.zip.",
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Processes that prepare the faces of a set.")
+]
+
+
+def named_sets(sets: list[str] | None, codes: list[str] | None) -> "tuple[NamedSet, ...]":
+    """The values of --set and --codes.
+
+    Raises
+    ------
+    DataError
+        When one is not NAME=VALUE, or --codes names a set that --set does not.
+    """
+    from latent_ofer.datasets.sources import NamedSet
+
+    pairs = [_pair("--set", "NAME=PATH", text) for text in sets or []]
+    maps = dict(_pair("--codes", "NAME=MAP", text) for text in codes or [])
+    for name in maps.keys() - {name for name, _ in pairs}:
+        raise DataError(f"--codes {name}={maps[name]}: there is no --set {name}=PATH.")
+    return tuple(NamedSet(name, Path(path), maps.get(name)) for name, path in pairs)
+
+
+def _pair(option: str, form: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise DataError(f"{option} {text}: give it as {form}.")
+    return name, value

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from latent_ofer.cli.options import Data, Runs
+from latent_ofer.cli.options import Codes, Data, Occluders, Runs, Sets, Workers, named_sets
 
 StageName = Literal[
     "mae",
@@ -17,6 +17,8 @@ StageName = Literal[
     "plain",
     "plain_occluded",
     "judge",
+    "reconstructor_csa",
+    "reconstructor_conv",
     "all",
 ]
 
@@ -25,7 +27,11 @@ def train(
     stage: Annotated[
         StageName, typer.Argument(help="The stage to train; they stand in the order they need.")
     ],
-    data: Data,
+    data: Data = Path(),
+    sets: Sets = None,
+    codes: Codes = None,
+    occluders: Occluders = None,
+    workers: Workers = 1,
     runs: Runs = Path("runs"),
     config: Annotated[
         str,
@@ -38,18 +44,20 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Processor threads of torch.")
     ] = None,
 ) -> None:
-    """Train the networks from the archives of faces and objects.
+    """Train the networks, from the archives of faces and objects or from data sets of your own.
 
     Each stage leaves a checkpoint an epoch, a log of JSON lines and its weights in its folder
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
     shippable folder RUNS/weights. plain, plain_occluded and judge are recognisers to measure
-    against; `all` leaves them out. Ctrl-C is safe: go on with --resume.
+    against, reconstructor_csa and reconstructor_conv repair networks; `all` leaves them out.
+    Ctrl-C is safe: go on with --resume.
     """
     try:
         import torch
 
+        from latent_ofer.datasets.sources import Sources
         from latent_ofer.train_all import BASELINES, STAGES, train_all
     except ImportError as error:
         raise ImportError(
@@ -58,11 +66,14 @@ def train(
         ) from error
     if threads is not None:
         torch.set_num_threads(threads)
+    sources = Sources(data, runs / "cache", named_sets(sets, codes), occluders, workers)
     try:
+        for line in sources.summaries():
+            typer.echo(line)
         if stage == "all":
-            written = train_all(data, runs, config, typer.echo)
+            written = train_all(sources, runs, config, typer.echo)
         else:
-            written = {**STAGES, **BASELINES}[stage].train(data, runs, config, resume)
+            written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
     except KeyboardInterrupt:
         typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
         raise typer.Exit(130) from None

@@ -3,9 +3,9 @@
 import csv
 import hashlib
 import io
-import os
 import zipfile
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from latent_ofer.datasets.cache import stored
 from latent_ofer.errors import DataError
 from latent_ofer.progress import track
 
@@ -98,43 +99,26 @@ def decoded(
     Raises
     ------
     DataError
-        When a picture has another size or cannot be read.
+        When a picture has another size or cannot be read, or the copy cannot be written.
     """
     key = hashlib.sha256("\n".join([file_sha256(archive_path), *members]).encode()).hexdigest()
     target = cache_dir / f"{archive_path.stem}-{key[:16]}.npy"
-    if not target.exists():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(f".{os.getpid()}.partial")
-        try:
-            array = np.lib.format.open_memmap(
-                partial, mode="w+", dtype=np.uint8, shape=(len(members), *shape)
-            )
-            _decode_into(array, archive_path, members)
-            array.flush()
-            del array
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
-    result: NDArray[np.uint8] = np.load(target, mmap_mode="r")
-    return result
+    rows = _decoded_rows(archive_path, members, shape)
+    return stored(target, (len(members), *shape), rows)
 
 
-def _decode_into(
-    array: NDArray[np.uint8],
-    archive_path: Path,
-    members: list[str],
-) -> None:
-    mode = "RGB" if array.ndim == 4 else "L"
+def _decoded_rows(
+    archive_path: Path, members: list[str], shape: tuple[int, ...]
+) -> Iterator[NDArray[np.uint8]]:
+    mode = "RGB" if len(shape) == 3 else "L"
     with zipfile.ZipFile(archive_path) as bundle:
-        for row, member in enumerate(track(members, len(members), f"decoding {archive_path.name}")):
+        for member in track(members, len(members), f"decoding {archive_path.name}"):
             try:
                 pixels = np.asarray(Image.open(io.BytesIO(bundle.read(member))).convert(mode))
             except UNREADABLE as error:
                 raise DataError(
                     f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
                 ) from error
-            if pixels.shape != array.shape[1:]:
-                raise DataError(
-                    f"{archive_path}: {member} is {pixels.shape}, expected {array.shape[1:]}."
-                )
-            array[row] = pixels
+            if pixels.shape != shape:
+                raise DataError(f"{archive_path}: {member} is {pixels.shape}, expected {shape}.")
+            yield pixels

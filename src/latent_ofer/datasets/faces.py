@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.archives import archive, decoded, is_dev, read_csv
+from latent_ofer.datasets.face_set import FaceSet
+from latent_ofer.labels import EXPRESSIONS
 
 Split = Literal["train", "dev", "val"]
 SIZE = 112
@@ -55,6 +57,20 @@ class Faces:
     def colour(self) -> NDArray[np.bool_]:
         """(n,) True for colour photos; lfw and imfdb are grey here."""
         return np.isin(self.column("source"), list(COLOUR_SOURCES))
+
+    def as_face_set(self) -> FaceSet:
+        """What training takes; without labels: the few that there are, are noisy."""
+        return FaceSet(
+            self.images,
+            self.landmarks,
+            self.colour,
+            [row["source"] for row in self.rows],
+            [Path(name).name for name in self.names],
+            np.full(len(self), -1, dtype=np.int64),
+            np.zeros((len(self), len(EXPRESSIONS)), dtype=np.float32),
+            [row.get("subject", "") for row in self.rows],
+            list(self.rows),
+        )
 
 
 def read_faces(

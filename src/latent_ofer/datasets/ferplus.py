@@ -7,14 +7,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from latent_ofer.datasets.archives import archive, decoded, is_dev, read_csv, read_text
+from latent_ofer.datasets.face_set import FaceSet
 
 Split = Literal["train", "dev", "val"]
 FOLDERS = {"train": "FER2013Train", "dev": "FER2013Train", "val": "FER2013Valid"}
 NATIVE_SIZE = 48
-SIZE = 112
 VOTERS = 10
 UNUSED_COLUMNS = 2
 """The last two vote columns: unknown and NF (not a face)."""
@@ -51,6 +50,20 @@ class Ferplus:
             self.images[rows],
             self.votes[rows],
             self.landmarks[rows],
+        )
+
+    def as_face_set(self) -> FaceSet:
+        """What training takes: labels by the *Majority* rule, votes as soft labels."""
+        return FaceSet(
+            self.images,
+            self.landmarks,
+            np.zeros(len(self), dtype=np.bool_),
+            ["ferplus"] * len(self),
+            self.names,
+            majority(self.votes),
+            soft_targets(self.votes),
+            [""] * len(self),
+            [{}] * len(self),
         )
 
 
@@ -138,22 +151,3 @@ def soft_targets(votes: NDArray[np.int64]) -> NDArray[np.float32]:
     shares: NDArray[np.float32] = np.zeros_like(kept)
     np.divide(kept, total, out=shares, where=total > 0)
     return shares
-
-
-def enlarge(images: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.uint8]:
-    """Resize grey crops as the networks see them: bicubic, 48 -> 112.
-
-    Parameters
-    ----------
-    images : (n, 48, 48) uint8
-
-    Returns
-    -------
-    (n, size, size) uint8
-    """
-    return np.stack(
-        [
-            np.asarray(Image.fromarray(face).resize((size, size), Image.Resampling.BICUBIC))
-            for face in images
-        ]
-    )

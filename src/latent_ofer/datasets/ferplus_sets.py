@@ -73,6 +73,20 @@ def read(root: Path, codes: str | None) -> Listing:
     return _from_tables(root, tree, votes, pixels)
 
 
+def read_tables(votes: Path, pixels: Path) -> Listing:
+    """Read ``fer2013new.csv`` and ``fer2013.csv`` from wherever each lies; see `read`.
+
+    Raises
+    ------
+    DataError
+        Where one is missing or lacks its header.
+    """
+    for path in (votes, pixels):
+        if not path.is_file():
+            raise DataError(f"{path}: not found. Give the file itself.")
+    return _from_tables(votes, Tree(votes.parent), votes.name, (pixels, None))
+
+
 def _from_folders(root: Path, tree: Tree, tables: dict[str, str], has_other_votes: bool) -> Listing:
     found = _Found()
     for part in PARTS:

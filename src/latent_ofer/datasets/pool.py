@@ -1,5 +1,6 @@
-"""Clean faces of both archives behind one index, and their copies with an object."""
+"""Clean faces of several data sets behind one index, and their copies with an object."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latent_ofer.datasets.faces import Faces, Split, read_faces
-from latent_ofer.datasets.ferplus import SIZE, Ferplus, enlarge, read_ferplus
+from latent_ofer.datasets.face_set import FaceSet
+from latent_ofer.datasets.faces import Split, read_faces
+from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.seeds import image_rng
 
 Pixels = NDArray[np.uint8]
 Covered = NDArray[np.bool_]
+Rows = NDArray[np.int64]
 PROTOCOL = "objects"
+SIZE = 112
 
 
 @dataclass(frozen=True)
@@ -38,56 +42,89 @@ class Native:
 
 
 class FacePool:
-    """Clean faces of both archives behind one index: first `faces.zip`, then FERPlus.
+    """Clean faces of one or more sets behind one index.
+
+    Parameters
+    ----------
+    sets : sequence of FaceSet
+        At least one; they follow each other in this order.
+    rows : (n,) int, optional
+        Which faces of all the sets, in which order; all of them by default.
 
     Attributes
     ----------
+    sets : list of FaceSet
     colour : (n,) bool
         True for colour photos.
+    labels : (n,) int
+        Index into `labels.EXPRESSIONS`, -1 where a face has none.
+    targets : (n, 8) float32
+        Soft labels; a row sums to 1, or to 0 where a face has none.
     """
 
-    def __init__(self, photos: Faces, ferplus: Ferplus) -> None:
-        self.photos = photos
-        self.ferplus = ferplus
-        self.colour = np.concatenate([photos.colour, np.zeros(len(ferplus), dtype=np.bool_)])
+    def __init__(self, sets: Sequence[FaceSet], rows: Rows | None = None) -> None:
+        self.sets = list(sets)
+        starts = np.cumsum([0, *(len(faces) for faces in sets)])
+        self._rows = np.arange(starts[-1]) if rows is None else rows
+        self._set = np.searchsorted(starts, self._rows, side="right") - 1
+        self._place = self._rows - starts[self._set]
+        self.colour = np.concatenate([faces.colour for faces in sets])[self._rows]
+        self.labels = np.concatenate([faces.labels for faces in sets])[self._rows]
+        self.targets = np.concatenate([faces.targets for faces in sets])[self._rows]
 
     def __len__(self) -> int:
-        return len(self.photos) + len(self.ferplus)
+        return len(self._rows)
+
+    def take(self, rows: Rows) -> "FacePool":
+        """The faces at `rows`, in that order; no picture is copied."""
+        return FacePool(self.sets, self._rows[rows])
+
+    @property
+    def channels(self) -> int:
+        """3, or 1 where every face is grey and one channel says all."""
+        return 3 if self.colour.any() else 1
 
     def native(self, row: int) -> Native:
-        """One face as its archive holds it."""
-        if row >= len(self.photos):
-            return native_ferplus(self.ferplus, row - len(self.photos))
-        photos = self.photos
-        source, name = photos.rows[row]["source"], photos.names[row].rsplit("/", 1)[-1]
-        return Native(photos.images[row], photos.landmarks[row], not self.colour[row], source, name)
+        """One face as its set holds it, grey repeated in three channels."""
+        faces, place = self.sets[self._set[row]], self._place[row]
+        image = faces.images[place]
+        if image.ndim == 2:
+            image = np.repeat(image[..., None], 3, axis=2)
+        return Native(
+            image,
+            faces.landmarks[place],
+            not self.colour[row],
+            faces.sources[place],
+            faces.names[place],
+        )
 
-    def batch(self, rows: NDArray[np.int64]) -> Pixels:
+    def batch(self, rows: Rows) -> Pixels:
         """Faces as the networks see them: (B, 112, 112, 3) uint8."""
         out = np.empty((len(rows), SIZE, SIZE, 3), dtype=np.uint8)
-        small = rows >= len(self.photos)
-        out[~small] = self.photos.images[rows[~small]]
-        if small.any():
-            grey = self.ferplus.images[rows[small] - len(self.photos)]
-            out[small] = enlarge(grey)[..., None]
+        of = self._set[rows]
+        for number in np.unique(of):
+            here = of == number
+            images = self.sets[number].images[self._place[rows[here]]]
+            if images.shape[1] != SIZE:
+                images = np.stack([resized(image) for image in images])
+            out[here] = images if images.ndim == 4 else images[..., None]
         return out
 
-
-def native_ferplus(faces: Ferplus, row: int) -> Native:
-    """One face of FERPlus, its grey repeated in three channels."""
-    image = np.repeat(faces.images[row][..., None], 3, axis=2)
-    return Native(image, faces.landmarks[row], True, "ferplus", faces.names[row])
+    def siblings(self, row: int) -> Rows:
+        """Rows of all faces of the same set, in order, this one among them."""
+        return np.flatnonzero(self._set == self._set[row])
 
 
 def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
-    """Clean faces of a split of both archives.
+    """Clean faces of a split of both archives: first `faces.zip`, then FERPlus.
 
     Raises
     ------
     DataError
         When an archive is missing or broken.
     """
-    return FacePool(read_faces(data, split, cache), read_ferplus(data, split, cache))
+    faces, ferplus = read_faces(data, split, cache), read_ferplus(data, split, cache)
+    return FacePool([faces.as_face_set(), ferplus.as_face_set()])
 
 
 def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixels, Covered, str]:
@@ -109,7 +146,7 @@ def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixel
 
 
 def resized(picture: Pixels, size: int = SIZE) -> Pixels:
-    """Bicubic, as all faces of low resolution reach the networks."""
+    """Bicubic, as all faces of low resolution reach the networks: (S, S) or (S, S, 3) uint8."""
     if picture.shape[0] == size:
         return picture
     return np.array(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))

@@ -66,6 +66,10 @@ class Tree:
         return sorted(path for path in found if not _hidden(path))
 
     @cached_property
+    def _is_folder(self) -> bool:
+        return self.root.is_dir()
+
+    @cached_property
     def _by_lower(self) -> dict[str, str]:
         return {path.lower(): path for path in reversed(self.paths)}
 
@@ -107,8 +111,9 @@ class Tree:
         if name is None:
             raise DataError(f"{self.root}: no file {path}.")
         try:
-            if self.root.is_dir():
-                return (self.root / name).read_bytes()
+            if self._is_folder:
+                with open(os.path.join(self.root, name), "rb", buffering=0) as file:
+                    return file.read()
             return self._zip().read(name)
         except BROKEN as error:
             raise DataError(

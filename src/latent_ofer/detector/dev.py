@@ -1,21 +1,20 @@
 """Dev faces of the detectors: figures on objects never trained on, thresholds on clean faces."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.pool import protocol_copy, read_pool, resized
+from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.svdd import LatentSVDD
+from latent_ofer.detector.synthetic import greyed
 from latent_ofer.encoder.train import to_tensor
-from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 
 FALSE_POSITIVES = 0.01
@@ -49,15 +48,13 @@ class DevFaces:
         return auroc(scores[scored], hidden[scored])
 
 
-def read_dev(data: Path, cache: Path) -> dict[str, DevFaces]:
+def read_dev(sources: Sources) -> dict[str, DevFaces]:
     """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
-    pool = read_pool(data, "dev", cache)
-    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", categories=DEV_CATEGORIES)
+    pool, cutouts = sources.pool("dev"), sources.cutouts("dev")
     order = np.random.default_rng(DEV_SEED).permutation(len(pool))
     kinds = {}
-    for kind, of_kind in (("colour", pool.colour[order]), ("grey", ~pool.colour[order])):
-        rows = order[of_kind][:CLEAN_FACES]
-        faces = [pool.native(int(row)) for row in rows]
+    for kind in ("colour", "grey"):
+        faces = _faces_of(kind, pool, order)
         copies = [protocol_copy(face, cutouts, DEV_SEED) for face in faces[:OCCLUDED_FACES]]
         kinds[kind] = DevFaces(
             np.stack([resized(face.image) for face in faces]),
@@ -65,6 +62,18 @@ def read_dev(data: Path, cache: Path) -> dict[str, DevFaces]:
             np.stack([covered for _, covered, _ in copies]),
         )
     return kinds
+
+
+def _faces_of(kind: str, pool: FacePool, order: NDArray[np.int64]) -> list[Native]:
+    """The first faces of a kind; faces of the other kind where the sets hold none of it."""
+    of_kind = order[pool.colour[order] == (kind == "colour")]
+    rows = of_kind if len(of_kind) else order
+    faces = [pool.native(int(row)) for row in rows[:CLEAN_FACES]]
+    if kind == "colour":
+        return faces
+    return [
+        face if face.grey else replace(face, image=greyed(face.image), grey=True) for face in faces
+    ]
 
 
 @torch.no_grad()

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
-from latent_ofer.datasets.ferplus import SIZE
-from latent_ofer.datasets.pool import Covered, FacePool, Pixels, resized
+from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels, resized
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
 
@@ -77,10 +76,9 @@ class Occluder:
 
 
 def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:
-    """Any face of the same archive, grey if this one is: (S, S, 3) uint8."""
-    photos = len(pool.photos)
-    first, last = (0, photos) if row < photos else (photos, len(pool))
-    other = pool.native(int(rng.integers(first, last))).image
+    """Any face of the same set, so of the same size, grey if this one is: (S, S, 3) uint8."""
+    rows = pool.siblings(row)
+    other = pool.native(int(rows[rng.integers(len(rows))])).image
     return other if pool.colour[row] else greyed(other)
 
 

@@ -9,15 +9,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.pool import FacePool, read_pool, resized
+from latent_ofer.datasets.pool import FacePool, resized
+from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
 from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
-from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts
+from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.training.checkpoint import (
     check_fresh,
@@ -30,7 +30,7 @@ from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "detector"
 PAPER_RUN = "detector_paper"
-ARCHIVES = ("faces.zip", "ferplus.zip", "occluders.zip")
+NEEDS: tuple[Need, ...] = ("faces", "objects")
 PARENT = "mae"
 
 
@@ -87,17 +87,17 @@ def patch_loss(logits: Tensor, covered: Tensor) -> Tensor:
     )
 
 
-def train_detector(data: Path, runs: Path, config: str, resume: Resume) -> Path:
+def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
     """Train both detectors; returns the path of their weights."""
     recipe = load_recipe(DetectorRecipe, config, STAGE)
-    about = describe(recipe, data, ARCHIVES, runs, (PARENT,))
-    dev = read_dev(data, runs / "cache")
-    pool = read_pool(data, "train", runs / "cache")
+    about = describe(recipe, sources.digests(*NEEDS), runs, (PARENT,))
+    dev = read_dev(sources)
+    pool, cutouts = sources.pool("train"), sources.cutouts("train")
     # The default detector needs neither the encoder nor the other's settings: what it has learnt
     # stays good when those change.
     svdd_keys = {key for key in DetectorRecipe.model_fields if key.startswith("svdd")}
     identity = str([recipe.model_dump(exclude=svdd_keys), about["data"]])
-    regions = _train_regions(data, runs / STAGE, recipe, pool, dev, identity, resume)
+    regions = _train_regions(cutouts, runs / STAGE, recipe, pool, dev, identity, resume)
     mae = load_mae(runs, config)
     svdd = _train_svdd(mae, runs / PAPER_RUN, recipe, pool, dev, str(about), resume)
     tensors = {f"regions.{name}": value for name, value in regions.state_dict().items()}
@@ -106,7 +106,7 @@ def train_detector(data: Path, runs: Path, config: str, resume: Resume) -> Path:
 
 
 def _train_regions(
-    data: Path,
+    cutouts: list[Cutout],
     run: Path,
     recipe: DetectorRecipe,
     pool: FacePool,
@@ -114,7 +114,6 @@ def _train_regions(
     identity: str,
     resume: Resume,
 ) -> RegionDetector:
-    cutouts = load_cutouts(archive(data, "occluders.zip"), "train", exclude=DEV_CATEGORIES)
     occluder = Occluder(pool, cutouts, recipe.mix)
     torch.manual_seed(recipe.seed)
     model = RegionDetector(recipe.width)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.pool import read_pool
+from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "mae"
-ARCHIVES = ("faces.zip", "ferplus.zip")
+NEEDS: tuple[Need, ...] = ("faces",)
 DEV_FACES = 512
 DEV_KEPT_SHARE = 0.7
 
@@ -87,13 +87,12 @@ def hidden_error(model: MaskedAutoencoder, faces: Tensor, kept: Tensor) -> Tenso
     return error.sum() / (3 * pixels.sum())
 
 
-def train_mae(data: Path, runs: Path, config: str, resume: Resume) -> Path:
+def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
     """Train the masked autoencoder; returns the path of its weights."""
     recipe = load_recipe(MaeRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     model = recipe.build()
-    pool = read_pool(data, "train", runs / "cache")
-    dev_pool = read_pool(data, "dev", runs / "cache")
+    pool, dev_pool = sources.pool("train"), sources.pool("dev")
     rng = np.random.default_rng(0)
     dev_rows = rng.permutation(len(dev_pool))[:DEV_FACES]
     patches = model.grid**2
@@ -123,7 +122,7 @@ def train_mae(data: Path, runs: Path, config: str, resume: Resume) -> Path:
             errors.append(hidden_error(net, faces, kept) * STD**2)
         return {"dev_psnr_hidden_db": float(-10 * torch.log10(torch.stack(errors).mean()))}
 
-    about = describe(recipe, data, ARCHIVES, runs, ())
+    about = describe(recipe, sources.digests(*NEEDS), runs, ())
     job = Job(
         runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
     )

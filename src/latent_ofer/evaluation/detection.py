@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.faces import read_faces
+from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.pool import (
     FacePool,
     Native,
     Pixels,
     protocol_copy,
-    read_pool,
     resized,
 )
 from latent_ofer.detector.scores import auroc, average_precision, threshold_at
@@ -109,16 +109,17 @@ def evaluate_detection(
         ``{"value", "low", "high"}`` with its 95 % interval over images.
     """
     rng = np.random.default_rng(seed)
-    pool = read_pool(data, "val", cache)
+    photos, ferplus = read_faces(data, "val", cache), read_ferplus(data, "val", cache)
+    pool = FacePool([photos.as_face_set(), ferplus.as_face_set()])
     cutouts = load_cutouts(archive(data, "occluders.zip"), "val")
-    photos = np.flatnonzero(pool.colour)[:limit]
-    ferplus = np.arange(len(pool.photos), len(pool))[:limit]
+    colour = np.flatnonzero(pool.colour)[:limit]
+    grey = np.arange(len(photos), len(pool))[:limit]
     report: dict[str, Any] = {"seed": seed, "split": "val"}
-    for kind, rows in (("colour", photos), ("grey", ferplus)):
+    for kind, rows in (("colour", colour), ("grey", grey)):
         faces = scored(pool, rows, cutouts, scores, thresholds, seed)
         report[kind] = figures(faces, rng)
         if kind == "colour":
-            people = groups([pool.photos.rows[row] for row in rows])
+            people = groups([photos.rows[row] for row in rows])
             report["by_group"] = by_group(faces, people, rng)
     dev = read_faces(data, "dev", cache)
     clean = scores(dev.take(dev.colour).images[:limit])

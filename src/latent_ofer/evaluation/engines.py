@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.ferplus import majority
 from latent_ofer.datasets.pool import protocol_copy, read_pool
 from latent_ofer.evaluation.recognition import Pixels, read
 from latent_ofer.occlusion.objects import load_cutouts
@@ -26,8 +25,8 @@ def crops_with_objects(data: Path, cache: Path, count: int, seed: int = SEED) ->
     pool = read_pool(data, "val", cache)
     cutouts = load_cutouts(archive(data, "occluders.zip"), "val")
     photos = np.flatnonzero(pool.colour)[: count // 2]
-    ferplus = len(pool.photos) + np.flatnonzero(majority(pool.ferplus.votes) >= 0)
-    rows = [*photos, *ferplus[: count - len(photos)]]
+    labelled = np.flatnonzero(pool.labels >= 0)
+    rows = [*photos, *labelled[: count - len(photos)]]
     return [protocol_copy(pool.native(int(row)), cutouts, seed)[0] for row in rows]
 
 

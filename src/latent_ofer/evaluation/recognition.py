@@ -1,19 +1,16 @@
-"""The recognition test: FERPlus clean and behind objects, repaired or not; another source."""
+"""The recognition test: faces clean and behind objects, repaired or not; another source."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import majority
-from latent_ofer.datasets.pool import protocol_copy, read_pool, resized
+from latent_ofer.datasets.faces import Faces
+from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
 from latent_ofer.errors import ImageError
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.labels import EXPRESSIONS
-from latent_ofer.occlusion.objects import load_cutouts
+from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.progress import track
 
@@ -28,19 +25,28 @@ Labels = NDArray[np.int64]
 
 
 def evaluate_recognition(
-    data: Path, cache: Path, model: LatentOFER, *, seed: int = SEED, limit: int | None = None
+    pool: FacePool,
+    cutouts: list[Cutout],
+    model: LatentOFER,
+    rng: np.random.Generator,
+    *,
+    seed: int = SEED,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    """Measure the whole pipeline on validation faces.
+    """Measure the whole pipeline on the faces of a pool that have a label.
 
     Parameters
     ----------
-    data, cache : Path
-        Folder of the archives, and of their decoded copies.
+    pool : FacePool
+    cutouts : list of Cutout
+        Objects that the networks have never seen.
     model : LatentOFER
+    rng : Generator
+        Of the resamples.
     seed : int
-        Of the objects and of the resamples.
+        Of the objects.
     limit : int, optional
-        Use only so many faces of each kind.
+        Use only so many faces.
 
     Returns
     -------
@@ -49,15 +55,10 @@ def evaluate_recognition(
         over images. "repaired" is what the pipeline answers, "as_it_came" the same recogniser
         without the repair.
     """
-    rng = np.random.default_rng(seed)
-    pool = read_pool(data, "val", cache)
-    labels = majority(pool.ferplus.votes)
+    labels = pool.labels
     rows = np.flatnonzero(labels >= 0)[:limit]
-    natives = [pool.native(len(pool.photos) + int(row)) for row in rows]
-    cutouts = load_cutouts(archive(data, "occluders.zip"), "val")
+    natives = [pool.native(int(row)) for row in rows]
     report: dict[str, Any] = {
-        "split": "validation",
-        "rule": "majority",
         "seed": seed,
         "n": len(rows),
         "count_by_label": dict(
@@ -77,7 +78,6 @@ def evaluate_recognition(
             "share_of_patches_flagged": float(hidden.mean()),
             "share_of_faces_repaired": float((hidden > 0).mean()),
         }
-    report["other_source"] = other_source(data, cache, model, rng, limit)
     return report
 
 
@@ -147,10 +147,9 @@ def difference(
 
 
 def other_source(
-    data: Path, cache: Path, model: LatentOFER, rng: np.random.Generator, limit: int | None
+    faces: Faces, model: LatentOFER, rng: np.random.Generator, limit: int | None
 ) -> dict[str, Any]:
     """Aligned grey photos of another collection, three labels, outputs restricted to them."""
-    faces = read_faces(data, "val", cache)
     named = faces.column("expression")
     chosen = (faces.column("source") == OTHER_SOURCE) & np.isin(named, OTHER_LABELS)
     rows = np.flatnonzero(chosen)[:limit]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import enlarge, read_ferplus
+from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import patch_pixels, touched_patches
 from latent_ofer.occlusion.seeds import image_rng
@@ -75,10 +76,10 @@ def repair_test(
     colour = _spread(np.flatnonzero(faces.colour), limit)
     ferplus = read_ferplus(data, "val", cache)
     grey = _spread(np.arange(len(ferplus)), limit)
-    repeated = np.repeat(enlarge(ferplus.images[grey])[..., None], 3, axis=3)
+    enlarged = FacePool([ferplus.as_face_set()]).batch(grey)
     sources = {
         "colour": (faces.images[colour], [faces.names[row] for row in colour], "faces"),
-        "grey": (repeated, [ferplus.names[row] for row in grey], "ferplus"),
+        "grey": (enlarged, [ferplus.names[row] for row in grey], "ferplus"),
     }
     return {
         "protocol": "repair test, irregular masks, true mask given",

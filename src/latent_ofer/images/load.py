@@ -194,8 +194,12 @@ def _check_size(width: int, height: int, name: str | None) -> None:
 
 
 def _check_scans(kind: str, data: bytes, image: Image.Image, name: str | None) -> None:
-    scans = data.count(b"\xff\xda") if kind == "JPEG" else 1
-    if scans * image.width * image.height > MAX_PIXELS_OF_ALL_SCANS and scans > 1:
+    pixels = image.width * image.height
+    # Counting costs as much as decoding a twentieth: only where so many scans would fit.
+    if kind != "JPEG" or len(data) * pixels <= MAX_PIXELS_OF_ALL_SCANS:
+        return
+    scans = data.count(b"\xff\xda")
+    if scans * pixels > MAX_PIXELS_OF_ALL_SCANS and scans > 1:
         raise _error("corrupt", name, f"paints itself {scans} times over", "save it again")
 
 

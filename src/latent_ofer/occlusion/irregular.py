@@ -5,6 +5,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from latent_ofer.occlusion.exact import on_grid
+
 BINS = ((0.01, 0.10), (0.10, 0.20), (0.20, 0.30), (0.30, 0.40), (0.40, 0.50), (0.50, 0.60))
 """Hole shares, each without its lower and with its upper end."""
 
@@ -64,15 +66,14 @@ def _stroke_or_blob(draw: ImageDraw.ImageDraw, rng: Generator, size: int, thick:
         angles = np.sort(rng.uniform(0, 2 * np.pi, 12))
         radii = thick * rng.uniform(0.6, 1.6, 12)
         outline = point + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        draw.polygon([(x, y) for x, y in outline.tolist()], fill=255)
+        draw.polygon([(x, y) for x, y in on_grid(outline).tolist()], fill=255)
     else:
         heading = rng.uniform(0, 2 * np.pi)
         width = thick * rng.uniform(0.4, 1)
         for _ in range(int(rng.integers(2, 8))):
             heading += rng.normal(0, 0.7)
-            onward = point + rng.uniform(1, 3) * thick * np.array(
-                [np.cos(heading), np.sin(heading)]
-            )
+            step = rng.uniform(1, 3) * thick * np.array([np.cos(heading), np.sin(heading)])
+            onward = on_grid(point + step)
             draw.line([*point.tolist(), *onward.tolist()], fill=255, width=max(1, round(width)))
             _disc(draw, onward, width / 2)
             point = onward

@@ -1,14 +1,35 @@
 """Putting a layer on a face, at the scale that hides as much as wanted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import cos, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from latent_ofer.occlusion.exact import number_on_grid
+
 REFERENCE = 112
 """Side in pixels at which lengths of the protocols (jitter, softening) are stated."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A face with something in front of it.
+
+    Attributes
+    ----------
+    face : (S, S, 3) uint8 RGB
+    covered : (S, S) bool
+        Where the thing's opacity is above one half.
+    wanted : float
+        Share of the pixels that was to be covered, in 0-1; thin or hollow things may fail to.
+    """
+
+    face: NDArray[np.uint8]
+    covered: NDArray[np.bool_]
+    wanted: float
 
 
 def placed(
@@ -36,10 +57,12 @@ def placed(
         small = max(1, round(width * scale)), max(1, round(height * scale))
         layer = layer.resize(small, Image.Resampling.BOX)
     across, down = layer.width / (width * scale), layer.height / (height * scale)
-    x, y = centre + 0.5
-    a, b = cos(angle) * across, sin(angle) * across
-    d, e = -sin(angle) * down, cos(angle) * down
-    inverse = (a, b, layer.width / 2 - a * x - b * y, d, e, layer.height / 2 - d * x - e * y)
+    x, y = (centre + 0.5).tolist()
+    a, b = number_on_grid(cos(angle) * across), number_on_grid(sin(angle) * across)
+    d, e = number_on_grid(-sin(angle) * down), number_on_grid(cos(angle) * down)
+    left = number_on_grid(layer.width / 2 - a * x - b * y)
+    top = number_on_grid(layer.height / 2 - d * x - e * y)
+    inverse = (a, b, left, d, e, top)
     return layer.transform(canvas, Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR)
 
 

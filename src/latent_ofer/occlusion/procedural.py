@@ -5,10 +5,11 @@ from math import sqrt
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from latent_ofer.occlusion import shapes, textures
-from latent_ofer.occlusion.placing import REFERENCE, placed, scale_for
+from latent_ofer.occlusion.exact import luma, mean_colour, number_on_grid, on_grid, softened
+from latent_ofer.occlusion.placing import REFERENCE, Composition, placed, scale_for
 
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
@@ -21,6 +22,19 @@ def paste_procedural(
     grey: bool = False,
     coverage: tuple[float, float] = (0.05, 0.40),
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Hide part of a face: face and covered pixels of `compose_procedural`."""
+    made = compose_procedural(face, rng, size=size, grey=grey, coverage=coverage)
+    return made.face, made.covered
+
+
+def compose_procedural(
+    face: NDArray[np.uint8],
+    rng: Generator,
+    *,
+    size: int | None = None,
+    grey: bool = False,
+    coverage: tuple[float, float] = (0.05, 0.40),
+) -> Composition:
     """Hide part of a face behind a made-up thing (*Procedural* protocol).
 
     Parameters
@@ -38,9 +52,8 @@ def paste_procedural(
 
     Returns
     -------
-    face : (size, size, 3) uint8 RGB
-    covered : (size, size) bool
-        Where the thing's opacity is above one half; its shadow is not part of it.
+    Composition of ``size`` x ``size`` pixels
+        The thing's shadow does not count as covered.
     """
     side = face.shape[0]
     unit = side / REFERENCE
@@ -49,27 +62,28 @@ def paste_procedural(
     shape = kind(rng)
     angle = rng.uniform(-np.pi, np.pi)
     centre = rng.uniform(0.1, 0.9, 2) * side
-    target = rng.uniform(*coverage)
+    target = number_on_grid(rng.uniform(*coverage))
     widest = 4 if rng.random() < 0.12 else 1.4
-    soft = ImageFilter.GaussianBlur(rng.uniform(0.4, widest) * unit)
+    sigma = rng.uniform(0.4, widest) * unit
 
     def covered_at(scale: float) -> NDArray[np.bool_]:
-        alpha = shapes.drawn(shape, scale, angle, centre, side).filter(soft)
+        alpha = softened(shapes.drawn(shape, scale, angle, centre, side), sigma)
         return np.asarray(alpha.resize(final, Image.Resampling.BICUBIC)) > 127
 
     scale, covered = scale_for(covered_at, target, side * sqrt(target / 2), 3 * side)
-    alpha = shapes.drawn(shape, scale, angle, centre, side).filter(soft)
+    alpha = softened(shapes.drawn(shape, scale, angle, centre, side), sigma)
     bare = kind in (shapes.hand, shapes.limb) and rng.random() < 0.75
     surface = _surface(rng, face, bare) * _relief(rng, alpha, scale)
     if len(shape) > 1:
         surface *= _seams(rng, shapes.on_canvas(shape, scale, angle, centre), side)
     surface += max(0, rng.uniform(-4, 3)) * rng.standard_normal((side, side, 1), dtype=np.float32)
     if grey:
-        surface = np.repeat(surface @ LUMA, 3, axis=2)
+        surface = luma(surface)
     opacity = np.asarray(alpha, dtype=np.float32)[..., None] / 255
     below = face * (1 - _shadow(rng, alpha, unit))
     composed = below + opacity * (np.clip(surface, 0, 255) - below)
-    return np.array(_picture(composed).resize(final, Image.Resampling.BICUBIC)), covered
+    result = np.array(_picture(composed).resize(final, Image.Resampling.BICUBIC))
+    return Composition(result, covered, target)
 
 
 def _picture(values: NDArray[np.floating]) -> Image.Image:
@@ -79,7 +93,7 @@ def _picture(values: NDArray[np.floating]) -> Image.Image:
 def _surface(rng: Generator, face: NDArray[np.uint8], bare: bool) -> NDArray[np.float32]:
     """Paint a surface of one material, or of two that meet at a wavy border."""
     side = face.shape[0]
-    near = face.mean(axis=(0, 1), dtype=np.float32)
+    near = mean_colour(face).astype(np.float32)
 
     def material() -> NDArray[np.float32]:
         paint = textures.TEXTURES[rng.integers(len(textures.TEXTURES))]
@@ -96,7 +110,7 @@ def _surface(rng: Generator, face: NDArray[np.uint8], bare: bool) -> NDArray[np.
 def _relief(rng: Generator, alpha: Image.Image, scale: float) -> NDArray[np.float32]:
     """Shade a shape as if it were rounded, with light from one side: factors (S, S, 1)."""
     width = scale * rng.uniform(0.1, 0.5)
-    height = np.asarray(alpha.filter(ImageFilter.GaussianBlur(width)), dtype=np.float32) / 255
+    height = np.asarray(softened(alpha, width), dtype=np.float32) / 255
     down, across = np.gradient(height)
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.float32(width) * (np.cos(angle) * across + np.sin(angle) * down)
@@ -104,8 +118,8 @@ def _relief(rng: Generator, alpha: Image.Image, scale: float) -> NDArray[np.floa
     light = ambient + rng.uniform(0, 1.4) * slope
     gloss = rng.uniform(0, 1.5) * np.maximum(slope - 0.25, 0) if rng.random() < 0.3 else 0
     factors = (light + gloss)[..., None] + rng.uniform(0, 0.3) * textures.ramp(rng, alpha.width)
-    inside = np.asarray(alpha, dtype=np.float32)[..., None] / 255
-    usual = max(float((factors * inside).sum() / max(inside.sum(), 1e-6)), 0.1)
+    inside = np.asarray(alpha, dtype=np.float64)[..., None]
+    usual = max(number_on_grid(float((factors * inside).sum()) / max(inside.sum(), 1.0)), 0.1)
     bright = rng.uniform(0.7, 1.25) / usual
     return np.asarray(np.clip(factors * bright, 0.05, 2), dtype=np.float32)
 
@@ -118,7 +132,7 @@ def _seams(rng: Generator, outlines: list[shapes.Points], side: int) -> NDArray[
     for outline in outlines:
         # Filled with nothing, so that a part in front hides the borders of those behind it.
         draw.polygon((2 * outline).ravel().tolist(), fill=0, outline=255, width=width)
-    lines = picture.reduce(2).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+    lines = softened(picture.reduce(2), rng.uniform(0.3, 1.5))
     depth = np.float32(rng.uniform(0, 0.7))
     return np.float32(1) - depth * np.asarray(lines, np.float32)[..., None] / np.float32(255)
 
@@ -126,8 +140,8 @@ def _seams(rng: Generator, outlines: list[shapes.Points], side: int) -> NDArray[
 def _shadow(rng: Generator, alpha: Image.Image, unit: float) -> NDArray[np.float32]:
     """Cast a soft shadow beside the thing on about half of the faces: (S, S, 1) in 0-1."""
     depth = max(0.0, rng.uniform(-0.5, 0.5))
-    blurred = alpha.filter(ImageFilter.GaussianBlur(rng.uniform(1, 5) * unit))
-    dx, dy = rng.uniform(-5, 5, 2) * unit
+    blurred = softened(alpha, rng.uniform(1, 5) * unit)
+    dx, dy = on_grid(rng.uniform(-5, 5, 2) * unit)
     moved = blurred.transform(
         alpha.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy), Image.Resampling.BILINEAR
     )
@@ -156,11 +170,11 @@ def paste_patchwork(
     kind = (shapes.blob, shapes.ellipse, shapes.polygon, shapes.box)[rng.integers(4)]
     shape, angle = kind(rng), rng.uniform(-np.pi, np.pi)
     centre = rng.uniform(0.15, 0.85, 2) * side
-    soft = ImageFilter.GaussianBlur(rng.uniform(0.6, 4) * side / REFERENCE)
+    sigma = rng.uniform(0.6, 4) * side / REFERENCE
     target = rng.uniform(0.05, 0.40)
 
     def alpha_at(scale: float) -> NDArray[np.float32]:
-        alpha = shapes.drawn(shape, scale, angle, centre, side).filter(soft)
+        alpha = softened(shapes.drawn(shape, scale, angle, centre, side), sigma)
         return np.asarray(alpha, dtype=np.float32)[..., None]
 
     scale, covered = scale_for(

@@ -8,6 +8,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from latent_ofer.occlusion.exact import on_grid
+
 Points = NDArray[np.float64]
 
 TURN = np.linspace(0, 2 * np.pi, 48, endpoint=False)
@@ -60,9 +62,13 @@ def on_canvas(
     shape: Shape, scale: float, angle: float, centre: NDArray[np.float64]
 ) -> list[Points]:
     """Outlines of a shape in pixels of the canvas; see `drawn`."""
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = scale * np.array([[cosine, sine], [-sine, cosine]])
-    return [part.outline @ turn + centre for part in shape]
+    along, down = scale * np.cos(angle), scale * np.sin(angle)
+    outlines = []
+    for part in shape:
+        x, y = part.outline.T
+        turned = np.stack([x * along - y * down, x * down + y * along], axis=1)
+        outlines.append(on_grid(turned + centre))
+    return outlines
 
 
 def ellipse(rng: Generator) -> Shape:

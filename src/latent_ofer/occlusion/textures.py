@@ -7,6 +7,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from latent_ofer.occlusion.exact import sine
+
 Picture = NDArray[np.float32]
 Colour = NDArray[np.float32]
 
@@ -70,7 +72,7 @@ def gradient(rng: Generator, side: int, first: Colour, second: Colour) -> Pictur
 def stripes(rng: Generator, side: int, first: Colour, second: Colour) -> Picture:
     """Stripes, sharp or soft, a little wavy."""
     bent = ramp(rng, side) + np.float32(rng.uniform(0, 0.1)) * noise(rng, side, (4, 4))
-    wave = np.sin(np.float32(rng.uniform(6, 50)) * bent + np.float32(rng.uniform(-1, 1)))
+    wave = sine(np.float32(rng.uniform(6, 50)) * bent + np.float32(rng.uniform(-1, 1)))
     return mixed(first, second, 0.5 + np.float32(rng.uniform(0.5, 6)) * wave)
 
 
@@ -78,7 +80,7 @@ def checks(rng: Generator, side: int, first: Colour, second: Colour) -> Picture:
     """Checks or dots."""
     slope = ramp(rng, side)
     rate = np.float32(rng.uniform(8, 40))
-    wave = np.sin(rate * slope) * np.sin(rate * slope.transpose(1, 0, 2)[::-1])
+    wave = sine(rate * slope) * sine(rate * slope.transpose(1, 0, 2)[::-1])
     return mixed(first, second, np.float32(rng.uniform(2, 8)) * (wave - np.float32(0.1)))
 
 

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.ferplus import SIZE, read_ferplus, soft_targets
-from latent_ofer.datasets.pool import native_ferplus
+from latent_ofer.datasets.pool import SIZE, FacePool
+from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.labels import EXPRESSIONS
-from latent_ofer.occlusion.objects import DEV_CATEGORIES, load_cutouts, paste_object
+from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.recogniser.teacher import STAGE as TEACHER
 from latent_ofer.recogniser.teacher import Change, clean_faces_job, load_teacher
@@ -26,8 +25,6 @@ from latent_ofer.training.loop import Resume, fit
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 BaselineName = Literal["plain", "plain_occluded", "judge"]
-CNN_ARCHIVES = ("ferplus.zip",)
-OBJECTS = "occluders.zip"
 JUDGE_SIZE = 64
 
 
@@ -48,9 +45,9 @@ class BaselineRecipe(Recipe):
         return PlainCNN(self.dropout) if self.network == "plain" else JudgeCNN(self.dropout)
 
     @property
-    def archives(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[Need, ...]:
         """What it is trained on."""
-        return (*CNN_ARCHIVES, OBJECTS) if self.occluded else CNN_ARCHIVES
+        return ("labels", "objects") if self.occluded else ("labels",)
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -98,37 +95,39 @@ def _convolutions(inputs: int, outputs: int, count: int) -> list[nn.Module]:
     return layers
 
 
-def train_baseline(name: BaselineName, data: Path, runs: Path, config: str, resume: Resume) -> Path:
+def train_baseline(
+    name: BaselineName, sources: Sources, runs: Path, config: str, resume: Resume
+) -> Path:
     """Train one of them; returns the path of its weights."""
     recipe = load_recipe(BaselineRecipe, config, name)
     torch.manual_seed(recipe.seed)
     model = recipe.build()
     if recipe.network == "plain":
         model.load_state_dict(load_teacher(runs, config).state_dict())
-    about = describe(recipe, data, recipe.archives, runs, recipe.parents)
-    cache = runs / "cache"
-    change = objects_on(data, cache, recipe.occluded) if recipe.occluded else None
+    about = describe(recipe, sources.digests(*recipe.needs), runs, recipe.parents)
+    change = None
+    if recipe.occluded:
+        change = objects_on(sources.labelled("train"), sources.cutouts("train"), recipe.occluded)
     job = clean_faces_job(
-        runs / name, model, data, cache, recipe, recipe.sizes, recipe.erase, str(about), change
+        runs / name, model, sources, recipe, recipe.sizes, recipe.erase, str(about), change
     )
     return save_weights(runs / name, fit(job, recipe, resume), about)
 
 
-def objects_on(data: Path, cache: Path, share: float) -> Change:
-    """Lay `train` objects (dev's categories left out) over a share of each batch."""
-    everything = read_ferplus(data, "train", cache)
-    split = everything.take(soft_targets(everything.votes).sum(1) > 0)
-    cutouts = load_cutouts(archive(data, OBJECTS), "train", exclude=DEV_CATEGORIES)
+def objects_on(pool: FacePool, cutouts: list[Cutout], share: float) -> Change:
+    """Lay cut-outs over a share of each batch of the pool."""
 
     def change(
         faces: NDArray[np.uint8], rows: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.uint8]:
         changed = faces.copy()
         for place in np.flatnonzero(rng.random(len(rows)) < share):
-            face = native_ferplus(split, int(rows[place]))
+            face = pool.native(int(rows[place]))
             cutout = cutouts[int(rng.integers(len(cutouts)))]
-            pasted, _ = paste_object(face.image, face.landmarks, cutout, rng, size=SIZE, grey=True)
-            changed[place] = pasted[..., 0]
+            pasted, _ = paste_object(
+                face.image, face.landmarks, cutout, rng, size=SIZE, grey=face.grey
+            )
+            changed[place] = pasted[..., : faces.shape[-1]]
         return changed
 
     return change

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import load_mae
+from latent_ofer.recogniser.copies import Repair, pool_with_copies
 from latent_ofer.recogniser.train import (
-    ARCHIVES,
     DEV_FACES,
-    Pool,
+    NEEDS,
     RecogniserRecipe,
-    Repair,
     load_recogniser,
     logits_of,
 )
@@ -37,13 +37,13 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(TEMPERATURES[losses.argmin()])
 
 
-def train_calibration(data: Path, runs: Path, config: str, repair: Repair) -> Path:
+def train_calibration(sources: Sources, runs: Path, config: str, repair: Repair) -> Path:
     """Fit the temperature on dev faces, clean and repaired; returns the path of its weights."""
     recipe = load_recipe(RecogniserRecipe, config, "recogniser")
     mae = load_mae(runs, config)
     net = load_recogniser(runs, config, mae.dim)
-    about = describe(recipe, data, ARCHIVES, runs, PARENTS)
-    pool = Pool(data, "dev", runs, about["parents"], repair, DEV_FACES, recipe.seed)
+    about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
+    pool = pool_with_copies(sources, "dev", about, repair, DEV_FACES, recipe.seed)
     rows = np.flatnonzero(np.concatenate([pool.labels, pool.labels[: pool.copied]]) >= 0)
     labels = torch.from_numpy(pool.labels_of(rows))
     temperature = best_temperature(logits_of(pool, rows, net, mae), labels)

@@ -8,6 +8,23 @@ from torch.nn import functional as F
 EPSILON = 1e-8
 
 
+class ConvLayer(nn.Module):
+    """A 3x3 convolution in place of the self-assembly: the conventional layer of Table 8.
+
+    Parameters
+    ----------
+    channels : int
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Replace the masked cells of (B, C, H, W); `mask` (B, H, W) bool, True = hidden."""
+        return torch.where(mask[:, None], self.conv(features), features)
+
+
 class SelfAssembly(nn.Module):
     """Build each masked cell from its mirror, the most similar known cell and the last one built.
 
@@ -18,7 +35,17 @@ class SelfAssembly(nn.Module):
     Masked cells are built row by row. The first of them has no previous one, a map without
     known cells has no known term, and where all three similarities are 0 a cell stays as it is.
     There are no weights to train; nor does any image of a batch see another.
+
+    Parameters
+    ----------
+    mirror : bool
+        Without the mirror's term this is the coherent semantic attention (CSA) that the paper
+        compares with in Table 8, weighted by the same similarities.
     """
+
+    def __init__(self, mirror: bool = True) -> None:
+        super().__init__()
+        self.mirror = mirror
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Replace the masked cells; the others pass unchanged.
@@ -44,7 +71,7 @@ class SelfAssembly(nn.Module):
         units = cells / (_norm(cells) + EPSILON)
         known = cells.gather(1, _most_similar(units, hidden).expand_as(cells))
 
-        weight_symmetric = similarity(cells, symmetric)
+        weight_symmetric = similarity(cells, symmetric) * float(self.mirror)
         weight_known = similarity(cells, known) * (~hidden).any(1, keepdim=True)
         # All of Eq. 3 that does not depend on the previous cell stands outside the recursion.
         # The cell itself has the small weight that keeps the denominator above 0: it is what

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.pool import read_pool
+from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import GRID, touched_patches
@@ -28,6 +28,7 @@ from latent_ofer.reconstructor.losses import (
     semantic_loss,
     teacher_view,
 )
+from latent_ofer.reconstructor.self_assembly import ConvLayer, SelfAssembly
 from latent_ofer.reconstructor.unet import Reconstructor, RepairUNet, composite
 from latent_ofer.training.checkpoint import (
     check_fresh,
@@ -38,8 +39,11 @@ from latent_ofer.training.checkpoint import (
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
-STAGE = "reconstructor"
-ARCHIVES = ("faces.zip", "ferplus.zip")
+StageName = Literal["reconstructor", "reconstructor_csa", "reconstructor_conv"]
+"""The repair network, and the two that only measure what its layer is worth (paper, Table 8):
+one recipe for all."""
+STAGE: StageName = "reconstructor"
+NEEDS: tuple[Need, ...] = ("faces",)
 PARENTS = ("mae", "teacher")
 PREFIX = "unet."
 SIZE = 112
@@ -60,9 +64,11 @@ class ReconstructorRecipe(Recipe):
     semantic: float = Field(ge=0)
     """Weights of L_re, L_c and L_sc in Eq. 5."""
 
-    def build(self) -> RepairUNet:
+    def build(self, stage: StageName = STAGE) -> RepairUNet:
         """Network with random weights."""
-        return RepairUNet(self.widths)
+        if stage == "reconstructor_conv":
+            return RepairUNet(self.widths, ConvLayer(self.widths[-1]))
+        return RepairUNet(self.widths, SelfAssembly(mirror=stage == STAGE))
 
 
 def training_mask(rng: Generator) -> NDArray[np.bool_]:
@@ -140,15 +146,18 @@ class DevSet:
         }
 
 
-def read_dev(data: Path, cache: Path, parts: Reconstructor) -> DevSet:
-    """The first dev faces in colour, with irregular holes of 20-30 % of the pixels."""
-    everything = read_faces(data, "dev", cache)
-    chosen = np.flatnonzero(everything.colour)[:DEV_FACES]
+def read_dev(pool: FacePool, parts: Reconstructor) -> DevSet:
+    """The first dev faces in colour, with irregular holes of 20-30 % of the pixels.
+
+    Grey ones where the pool holds none in colour.
+    """
+    rows = np.arange(len(pool)) if pool.channels == 1 else np.flatnonzero(pool.colour)
+    chosen = rows[:DEV_FACES]
     pixels = [
-        irregular_mask(image_rng(DEV_SEED, "irregular", "faces", name), SIZE, DEV_BIN)
-        for name in (everything.names[row] for row in chosen)
+        irregular_mask(image_rng(DEV_SEED, "irregular", face.source, face.name), SIZE, DEV_BIN)
+        for face in (pool.native(int(row)) for row in chosen)
     ]
-    faces = to_tensor(everything.images[chosen])
+    faces = to_tensor(pool.batch(chosen))
     mask = torch.from_numpy(touched_patches(np.stack(pixels)))
     with torch.no_grad():
         inputs = [parts.prepare(faces[rows], mask[rows]) for rows in _slices(len(faces))]
@@ -166,15 +175,17 @@ def _slices(count: int) -> list[slice]:
     return [slice(start, start + 50) for start in range(0, count, 50)]
 
 
-def train_reconstructor(data: Path, runs: Path, config: str, resume: Resume) -> Path:
+def train_reconstructor(
+    sources: Sources, runs: Path, config: str, resume: Resume, stage: StageName = STAGE
+) -> Path:
     """Train the repair network; returns the path of its weights, which are the U-Net's alone."""
     recipe = load_recipe(ReconstructorRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
-    model = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = recipe.build(stage).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parts = Reconstructor(load_mae(runs, config), model)
     teacher = load_teacher(runs, config)
-    pool = read_pool(data, "train", runs / "cache")
-    dev_set = read_dev(data, runs / "cache", parts)
+    pool = sources.pool("train")
+    dev_set = read_dev(sources.pool("dev"), parts)
 
     def batches(epoch: int, rng: Generator) -> Iterator[Batch]:
         for rows in shuffled(len(pool), recipe, rng):
@@ -192,20 +203,20 @@ def train_reconstructor(data: Path, runs: Path, config: str, resume: Resume) -> 
         assert isinstance(net, RepairUNet)
         return dev_set.figures(net)
 
-    about = describe(recipe, data, ARCHIVES, runs, PARENTS)
+    about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
     job = Job(
-        runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
+        runs / stage, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
     )
     trained = fit(job, recipe, resume)
     tensors = {PREFIX + name: tensor for name, tensor in trained.items()}
-    return save_weights(runs / STAGE, tensors, about)
+    return save_weights(runs / stage, tensors, about)
 
 
-def load_reconstructor(runs: Path, config: str) -> Reconstructor:
+def load_reconstructor(runs: Path, config: str, stage: StageName = STAGE) -> Reconstructor:
     """The trained stage with its autoencoder, in evaluation mode, frozen."""
-    weights = load_weights(runs / STAGE)
+    weights = load_weights(runs / stage)
     check_fresh(weights, runs)
-    unet = load_recipe(ReconstructorRecipe, config, STAGE).build()
+    unet = load_recipe(ReconstructorRecipe, config, STAGE).build(stage)
     unet.load_state_dict(
         {name.removeprefix(PREFIX): tensor for name, tensor in weights.tensors.items()}
     )

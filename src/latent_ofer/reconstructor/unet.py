@@ -73,16 +73,20 @@ class RepairUNet(nn.Module):
     ----------
     widths : sequence of 4 int
         Channels at S, S / 2, S / 4 and S / 8 (and below), multiples of 8.
+    assembly : nn.Module, optional
+        What fills the hidden cells, features and mask in, features out; self-assembly if None.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self, widths: tuple[int, int, int, int], assembly: nn.Module | None = None
+    ) -> None:
         super().__init__()
         full, half, quarter, eighth = widths
         self.stem = nn.Conv2d(INPUTS, full, 3, 1, 1)
         self.down1 = Down(full, half)
         self.down2 = Down(half, quarter)
         self.down3 = Down(quarter, eighth)
-        self.assembly = SelfAssembly()
+        self.assembly = assembly or SelfAssembly()
         self.bottom = Down(eighth, eighth)
         self.up3 = Up(eighth, eighth, eighth)
         self.up2 = Up(eighth, quarter, quarter)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.training.recipe import Recipe
 
@@ -99,12 +99,15 @@ def parents_of(runs: Path, *stages: str) -> dict[str, str]:
 
 
 def describe(
-    recipe: Recipe, data: Path, archives: Iterable[str], runs: Path, parents: Iterable[str]
+    recipe: Recipe, data: Mapping[str, str], runs: Path, parents: Iterable[str]
 ) -> dict[str, Any]:
-    """What a stage is trained on: hashes of its recipe, its archives and its parents."""
+    """What a stage is trained on: hashes of its recipe, its data and its parents.
+
+    `data` are the hashes of archives or sets by name.
+    """
     return {
         "recipe": recipe.digest(),
-        "data": {name: file_sha256(archive(data, name)) for name in archives},
+        "data": dict(data),
         "parents": parents_of(runs, *parents),
     }
 

@@ -1,0 +1,185 @@
+"""Files kept from one start to the next: whole or not at all, by one process at a time."""
+
+import errno
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.errors import DataError
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_GIB: Final = 2**30
+
+
+class NoRoomError(DataError):
+    """The disk is full."""
+
+
+def stored(
+    target: Path, shape: tuple[int, ...], rows: Iterable[NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """The array in a file, which is written first where it is not there.
+
+    Written beside its final place and renamed: a killed run leaves no half of it, and of two
+    processes that write it at once each leaves the whole.
+
+    Parameters
+    ----------
+    target : Path
+        Ends in ``.npy``.
+    shape : tuple of int
+    rows : iterable of (*shape[1:]) uint8
+        shape[0] of them; looked at only where the file is missing.
+
+    Returns
+    -------
+    (*shape) uint8
+        Read-only and memory-mapped.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written, or the disk is full.
+    """
+    if not target.exists():
+        partial = target.with_suffix(f".{os.getpid()}.partial")
+        try:
+            with written_to(target.parent, int(np.prod(shape))), partial.open("wb") as stream:
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(stream, header)
+                for row in rows:
+                    # Not through a memory map: on a full disk that ends in a bus error.
+                    stream.write(np.ascontiguousarray(row).data)
+                to_disk(stream)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    result: NDArray[np.uint8] = np.load(target, mmap_mode="r")
+    return result
+
+
+@contextmanager
+def written_to(folder: Path, size: int) -> Iterator[None]:
+    """Make a folder, see that there is room, and turn what goes wrong into one clear line.
+
+    Parameters
+    ----------
+    folder : Path
+    size : int
+        Bytes that are to be written.
+
+    Raises
+    ------
+    DataError
+        When it cannot be written; NoRoomError when there is or becomes too little room.
+    """
+    needed = f"{size / _GIB:.2f} GiB"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise NoRoomError(
+                f"{folder}: too little room: {needed} needed, {free / _GIB:.2f} GiB free. "
+                "Free some, or choose a folder on another disk."
+            )
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise NoRoomError(
+                f"{folder}: the disk became full; {needed} needed in all. "
+                "Free some, or choose a folder on another disk."
+            ) from error
+        raise DataError(
+            f"{folder}: cannot write here ({error.strerror or error}). Choose another folder."
+        ) from error
+
+
+def to_disk(stream: IO[bytes]) -> None:
+    """Have what was written on the disk before going on."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises OSError."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(text.encode())
+            to_disk(stream)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; whoever else wants it waits, and says so on standard error.
+
+    The system frees the lock when its process ends, however it ends: none is ever stale.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; gone afterwards.
+    what : str
+        What is done under the lock, for the waiting one's line.
+    """
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR)
+        try:
+            _lock(descriptor, what)
+            if not _is_same(descriptor, path):
+                continue  # its last holder has removed it meanwhile
+            try:
+                yield
+                return
+            finally:
+                with suppress(OSError):  # Windows refuses while another process has it open
+                    path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int, what: str) -> None:
+    if _try_lock(descriptor):
+        return
+    print(f"Another process is at it already: {what}. Waiting for it to end.", file=sys.stderr)
+    while not _try_lock(descriptor):
+        time.sleep(0.2)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

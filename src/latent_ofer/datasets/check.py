@@ -1,0 +1,196 @@
+"""What a data set on disk holds and what is wrong with it, before anything is trained on it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.datasets.box import cropped
+from latent_ofer.datasets.check_report import CheckReport, CodeCount, CopyCounts, SplitCounts
+from latent_ofer.datasets.duplicates import HELD_OUT, Duplicates, Fingerprints
+from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
+from latent_ofer.datasets.people import subjects_in_two_splits
+from latent_ofer.datasets.reading import read_pictures
+from latent_ofer.datasets.registry import SETS
+from latent_ofer.errors import ImageError
+from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.progress import track
+
+
+def check(
+    listing: Listing, *, decode: bool = True, whole: bool = True, workers: int = 1
+) -> CheckReport:
+    """Count what a set holds and look for what is wrong with it.
+
+    Parameters
+    ----------
+    listing : Listing
+    decode : bool
+        Open every picture, once: finds unreadable ones and copies. A bar shows how far it is.
+    whole : bool
+        False for a part of a set, which may lack classes and has not the published counts.
+    workers : int
+        Processes that open pictures.
+
+    Returns
+    -------
+    CheckReport
+    """
+    problems, notes = list(listing.problems), list(listing.notes)
+    if not any(problem.kind == "subject_in_two_splits" for problem in problems):
+        problems += subjects_in_two_splits(listing.samples)
+    if whole and not any(problem.kind == "empty_class" for problem in problems):
+        problems += _empty_classes(listing)
+    copies = None
+    if decode:
+        duplicates, unreadable = _open_all(listing, workers)
+        problems += unreadable + _copy_problems(listing.samples, duplicates)
+        notes += duplicates.notes
+        copies = _copy_counts(listing.samples, duplicates)
+    else:
+        notes.append("Pictures were not opened: unreadable ones and copies were not looked for.")
+    published = SETS[listing.name].counts if whole and listing.name in SETS else {}
+    return CheckReport(
+        listing.name,
+        str(listing.root),
+        _split_counts(listing, published),
+        _code_counts(listing.samples),
+        published.get("all"),
+        copies,
+        problems,
+        notes,
+    )
+
+
+def _empty_classes(listing: Listing) -> list[Problem]:
+    """Classes that the set is known to have and that are in no split, or lack in one of them.
+
+    Splits by people are not held to it: a rare class may fall on one side.
+    """
+    known = SETS.get(listing.name)
+    anywhere = {sample.label for sample in listing.samples} - {None}
+    if known is None or not anywhere:
+        return []
+    by_people = any(sample.subject for sample in listing.samples)
+    problems = []
+    for expression in known.classes:
+        label = EXPRESSIONS.index(expression)
+        empty: list[Split] = []
+        for split in HELD_OUT:
+            labels = {sample.label for sample in listing.of(split)} - {None}
+            if labels and label not in labels:
+                empty.append(split)
+        if label in anywhere and not by_people:
+            problems += [_empty(listing, expression, f" in the split {split}") for split in empty]
+        elif label not in anywhere and expression not in known.optional:
+            problems.append(_empty(listing, expression, ""))
+    return problems
+
+
+def _empty(listing: Listing, expression: str, where: str) -> Problem:
+    message = f"{listing.root}: no picture of {expression}{where}, expected at least one."
+    return Problem("empty_class", str(listing.root), message)
+
+
+def _split_counts(listing: Listing, published: Mapping[str, int]) -> dict[Split, SplitCounts]:
+    known = {sample.label for sample in listing.samples} - {None}
+    counts: dict[Split, SplitCounts] = {}
+    for split in HELD_OUT:
+        samples = listing.of(split)
+        if not samples:
+            continue
+        labels = Counter(sample.label for sample in samples)
+        counts[split] = SplitCounts(
+            len(samples),
+            {name: labels[index] for index, name in enumerate(EXPRESSIONS) if index in known},
+            labels[None],
+            len({sample.subject for sample in samples if sample.subject}),
+            published.get(split),
+        )
+    return counts
+
+
+def _code_counts(samples: list[Sample]) -> list[CodeCount]:
+    met = Counter((sample.code, sample.label) for sample in samples)
+    return [
+        CodeCount(code, None if label is None else EXPRESSIONS[label], count)
+        for (code, label), count in met.most_common()
+    ]
+
+
+def _open_all(listing: Listing, workers: int) -> tuple[Duplicates, list[Problem]]:
+    """Decode every picture once; a picture listed several times counts by its first sample."""
+    samples = listing.samples
+    told_missing = any(problem.kind == "missing_image" for problem in listing.problems)
+    prints = Fingerprints(len(samples))
+    problems = []
+    for row, picture in _pictures(listing, workers):
+        if not isinstance(picture, ImageError):
+            prints.add(row, picture)
+            continue
+        path = samples[row].path
+        if listing.pictures.exists(path):
+            problems.append(_unreadable(listing, path, picture))
+        elif not told_missing:
+            message = f"{path}: listed but not there; expected at {listing.root / path}."
+            problems.append(Problem("missing_image", path, message))
+    return prints.duplicates([sample.split for sample in samples]), problems
+
+
+def _pictures(
+    listing: Listing, workers: int
+) -> Iterator[tuple[int, NDArray[np.uint8] | ImageError]]:
+    """First row and pixels of every face; the file of several faces is decoded once."""
+    rows: dict[str, dict[Any, int]] = {}
+    for row, sample in enumerate(listing.samples):
+        rows.setdefault(sample.path, {}).setdefault(sample.box, row)
+    wholes = read_pictures(listing.pictures, list(rows), workers)
+    for path, whole in track(
+        zip(rows, wholes, strict=True), len(rows), f"Opening the pictures of {listing.name}"
+    ):
+        if isinstance(whole, ImageError):
+            yield next(iter(rows[path].values())), whole
+            continue
+        for box, row in rows[path].items():
+            yield row, cropped(whole, box)
+
+
+def _unreadable(listing: Listing, path: str, error: ImageError) -> Problem:
+    reason = error.message.removeprefix(f"{listing.root}: ").removeprefix(f"{path}: ")
+    message = f"{path}: unreadable ({error.code}): {reason.removeprefix('image: ')}"
+    return Problem("unreadable_image", path, message)
+
+
+def _copies(samples: list[Sample], duplicates: Duplicates) -> list[tuple[Sample, Sample]]:
+    """Each picture with the very same pixels as another, and the other, which is to stay."""
+    pairs = []
+    for rows in duplicates.exact:
+        stays = max(rows, key=lambda row: (HELD_OUT[samples[row].split], -row))
+        pairs += [(samples[row], samples[stays]) for row in rows if row != stays]
+    return sorted(pairs, key=lambda pair: pair[0].split == pair[1].split)
+
+
+def _copy_problems(samples: list[Sample], duplicates: Duplicates) -> list[Problem]:
+    exact = [("has the very same pixels as", *pair) for pair in _copies(samples, duplicates)]
+    near = [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
+    return [
+        Problem("duplicate", one.path, f"{one.path} ({one.split}): {how} {_told(one, other)}.")
+        for how, one, other in exact + near
+    ]
+
+
+def _told(one: Sample, other: Sample) -> str:
+    labels = ""
+    if None not in (one.label, other.label) and one.label != other.label:
+        names = [EXPRESSIONS[sample.label or 0] for sample in (one, other)]
+        labels = f", labelled {names[0]} here and {names[1]} there"
+    where = "another place of this picture" if one.path == other.path else other.path
+    return f"{where} ({other.split}){labels}; leave this one out"
+
+
+def _copy_counts(samples: list[Sample], duplicates: Duplicates) -> CopyCounts:
+    exact = _copies(samples, duplicates)
+    across = sum(one.split != other.split for one, other in exact)
+    return CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)

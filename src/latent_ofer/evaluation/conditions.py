@@ -1,0 +1,182 @@
+"""The faces of the recognition test, clean and hidden in every way (protocols, *Recognition*)."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from latent_ofer.datasets.pool import resized
+from latent_ofer.errors import DataError
+from latent_ofer.evaluation.chosen_faces import ChosenFaces
+from latent_ofer.evaluation.heat import Heat
+from latent_ofer.evaluation.predictions import Pixels
+from latent_ofer.occlusion.irregular import BINS
+from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.progress import track
+from latent_ofer.synthesis.protocols import Occluded, Settings, occlude
+from latent_ofer.synthesis.records import described, picture_paths, versions
+
+SHARES: Final = (10, 20, 30, 40, 50, 60, 70)
+SWEEPS: Final = ("random", "grad-cam")
+"""Protocols that hide a share of the patches."""
+CONDITIONS: Final = (
+    "clean",
+    "objects",
+    "eyes",
+    "mouth",
+    *(f"{sweep}-{share}" for sweep in SWEEPS for share in SHARES),
+)
+"""What `evaluate occlusion` measures unless it is told otherwise."""
+HOLES: Final = {f"{100 * low:.0f}-{100 * high:.0f}": (low, high) for low, high in BINS}
+KEPT: Final = 4096
+"""Faces whose copies are kept for the next recogniser: 200 MB at most."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way of hiding faces.
+
+    Attributes
+    ----------
+    name : str
+        Such as "clean", "objects" or "random-30".
+    settings : Settings or None
+        None hides nothing.
+    """
+
+    name: str
+    settings: Settings | None
+
+    @property
+    def protocol(self) -> str:
+        """Its protocol, or "clean"."""
+        return self.settings.protocol if self.settings else "clean"
+
+    @property
+    def share(self) -> int:
+        """Per cent of the patches that a sweep hides; 0 for everything else."""
+        return self.settings.share if self.settings else 0
+
+
+def condition(name: str, seed: int) -> Condition:
+    """A condition by its name.
+
+    Parameters
+    ----------
+    name : str
+        clean, objects, procedural, eyes, mouth, random-P, grad-cam-P (P per cent of the patches)
+        or irregular-LOW-HIGH (one of the six bins).
+    seed : int
+        Of its generators.
+
+    Raises
+    ------
+    DataError
+        For any other name.
+    """
+    if name == "clean":
+        return Condition(name, None)
+    if name in ("objects", "procedural", "eyes", "mouth"):
+        return Condition(name, Settings(name, seed))  # type: ignore[arg-type]
+    swept = re.fullmatch(r"(random|grad-cam)-([1-9]\d?|100)", name)
+    if swept is not None:
+        sweep = "random" if swept[1] == "random" else "grad-cam"
+        return Condition(name, Settings(sweep, seed, share=int(swept[2])))  # type: ignore[arg-type]
+    hole = HOLES.get(name.removeprefix("irregular-"))
+    if hole is not None and name.startswith("irregular-"):
+        return Condition(name, Settings("irregular", seed, hole=hole))
+    raise DataError(
+        f"{name}: no such condition; write clean, objects, procedural, eyes, mouth, random-30, "
+        f"grad-cam-30 or irregular-{next(iter(HOLES))}"
+    )
+
+
+def write_pictures(faces: "ConditionedFaces", folder: Path) -> None:
+    """Write every face as PNG under its path: what a tool reads that cannot be called from here.
+
+    Raises
+    ------
+    OSError
+        If they cannot be written.
+    """
+    paths = [folder / path for path in faces.paths]
+    for row, path in track(enumerate(paths), len(paths), f"writing {faces.condition.name}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces[row]).save(path)
+
+
+class ConditionedFaces:
+    """Chosen faces under one condition, each made when it is asked for.
+
+    Parameters
+    ----------
+    faces : ChosenFaces
+    condition : Condition
+    cutouts : sequence of Cutout
+        For *Objects*.
+    heat : Heat or None
+        For *Grad-CAM*.
+    """
+
+    def __init__(
+        self,
+        faces: ChosenFaces,
+        condition: Condition,
+        cutouts: Sequence[Cutout] = (),
+        heat: Heat | None = None,
+    ) -> None:
+        self.faces = faces
+        self.condition = condition
+        self._cutouts = list(cutouts)
+        self._heat = heat
+        self._made: dict[int, Occluded] = {}
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __getitem__(self, row: int) -> Pixels:
+        """(112, 112, 3) uint8 RGB."""
+        return self.made(row).image
+
+    def made(self, row: int) -> Occluded:
+        """The face with what hides it; only for a condition that hides something."""
+        if row not in self._made:
+            made = self._make(row)
+            if len(self._made) >= KEPT:
+                return made
+            self._made[row] = made
+        return self._made[row]
+
+    @property
+    def key(self) -> str:
+        """All that decides what the pictures look like, but for the faces themselves."""
+        settings = self.condition.settings
+        if settings is None:
+            return json.dumps({"protocol": "clean", **versions()})
+        maps = self._heat.maps if self._heat and settings.protocol == "grad-cam" else None
+        return json.dumps(described(settings, self._cutouts, maps) | versions())
+
+    @property
+    def paths(self) -> list[str]:
+        """Where each picture lies in a folder of pictures, such as ``objects/ferplus/fer1.png``.
+
+        Other tools tell by these paths what they answered under which condition.
+        """
+        sources, names = zip(*(face.split("/", 1) for face in self.faces.ids), strict=True)
+        return [
+            path.replace("images", self.condition.name, 1) for path in picture_paths(sources, names)
+        ]
+
+    def _make(self, row: int) -> Occluded:
+        face = self.faces.pool.native(row)
+        settings = self.condition.settings
+        if settings is None:
+            image = resized(face.image)
+            return Occluded(image, np.zeros(image.shape[:2], dtype=np.bool_))
+        heat = self._heat.values[row] if self._heat is not None else None
+        return occlude(face, settings, self._cutouts, heat)

@@ -1,0 +1,179 @@
+"""Scores of detectors on both copies of each face: made once, then kept on the disk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.arrays import is_grey
+from latent_ofer.datasets.pool import FacePool, Native, Pixels, protocol_copy, resized
+from latent_ofer.evaluation.detection import AT_ONCE, Floats, Mask
+from latent_ofer.evaluation.subsets import chosen
+from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.occlusion.patches import border_patches, occluded_patches
+from latent_ofer.progress import track
+from latent_ofer.weights_folder import Thresholds
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Detectors:
+    """One detector, or several that share their work.
+
+    Attributes
+    ----------
+    digest : str
+        Changes with their weights.
+    thresholds : dict of str to Thresholds
+        By name.
+    score : callable
+        Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14) by name.
+    """
+
+    digest: str
+    thresholds: dict[str, Thresholds]
+    score: Callable[[Pixels], Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What hides the faces of one kind: n faces, N = 196 patches.
+
+    Attributes
+    ----------
+    hidden, used : (n, N) bool
+        Of the occluded copies: at least a quarter covered; no border patch.
+    category : (n,) str
+        Of the object.
+    coverage : (n,) float
+        Share of pixels that it covers.
+    grey : (2, n) bool
+        Whether the clean copy, and the occluded one, has no colour.
+    """
+
+    hidden: Mask
+    used: Mask
+    category: NDArray[np.str_]
+    coverage: NDArray[np.float64]
+    grey: Mask
+
+
+def kinds_of(pool: FacePool) -> dict[str, FacePool]:
+    """Colour faces and grey ones apart; a kind without faces is left out.
+
+    Grey are those of FERPlus alone where there are any, as the protocol has it.
+    """
+    ferplus = np.array([pool.native(row).source == "ferplus" for row in range(len(pool))])
+    grey = ferplus if ferplus.any() else ~pool.colour
+    kinds = {"colour": pool.colour, "grey": grey}
+    return {kind: pool.take(np.flatnonzero(of)) for kind, of in kinds.items() if of.any()}
+
+
+def subset(pool: FacePool, limit: int | None, seed: int) -> FacePool:
+    """So many of the faces, the same on any machine; all without a limit."""
+    faces = [pool.native(row) for row in range(len(pool))]
+    return pool.take(chosen([f"{face.source}/{face.name}" for face in faces], limit, seed))
+
+
+def read_scores(
+    pool: FacePool,
+    cutouts: list[Cutout],
+    detectors: Sequence[Detectors],
+    cache: Path,
+    settings: Settings,
+) -> tuple[Truth, dict[str, Floats]]:
+    """Scores of both copies of some faces; those in the cache are not made again.
+
+    Each face is composed once for all detectors.
+
+    Parameters
+    ----------
+    settings : dict
+        All that the copies depend on: names the folder inside `cache`.
+
+    Returns
+    -------
+    truth : Truth
+    scores : dict of str to (2, n, 196) float
+        Of the clean copies and the occluded ones, by the name of the detector.
+    """
+    text = json.dumps(settings, indent=2, sort_keys=True)
+    folder = cache / hashlib.sha256(text.encode()).hexdigest()[:16]
+    paths = {
+        name: folder / f"{name}-{some.digest[:16]}.npy"
+        for some in detectors
+        for name in some.thresholds
+    }
+    lacking = [
+        some for some in detectors if not all(paths[name].exists() for name in some.thresholds)
+    ]
+    if lacking or not (folder / "truth.npz").exists():
+        truth, made = _make(pool, cutouts, lacking, settings)
+        _write_whole(folder / "settings.json", lambda file: file.write(text.encode()))
+        _write_whole(folder / "truth.npz", lambda file: np.savez(file, **asdict(truth)))
+        for name, values in made.items():
+            _write_whole(paths[name], partial(np.save, arr=values))
+    with np.load(folder / "truth.npz") as kept:
+        truth = Truth(**kept)
+    return truth, {name: np.load(path) for name, path in paths.items()}
+
+
+def _make(
+    pool: FacePool,
+    cutouts: list[Cutout],
+    detectors: Sequence[Detectors],
+    settings: Settings,
+) -> tuple[Truth, dict[str, Floats]]:
+    truths: list[Truth] = []
+    scores: dict[str, list[Floats]] = {}
+    starts = range(0, len(pool), AT_ONCE)
+    for start in track(starts, len(starts), f"{settings['kind']} faces with objects"):
+        rows = range(start, min(start + AT_ONCE, len(pool)))
+        faces = [pool.native(row) for row in rows]
+        truth, clean, occluded = compose(faces, cutouts, settings["seed"])
+        truths.append(truth)
+        for some in detectors:
+            both = some.score(clean), some.score(occluded)
+            for name in some.thresholds:
+                pair = np.stack([copy[name] for copy in both]).astype(np.float32)
+                scores.setdefault(name, []).append(pair.reshape(2, len(faces), -1))
+    joined = {
+        name: np.concatenate([getattr(t, name) for t in truths], axis=-1 if name == "grey" else 0)
+        for name in Truth.__dataclass_fields__
+    }
+    return Truth(**joined), {name: np.concatenate(parts, axis=1) for name, parts in scores.items()}
+
+
+def compose(faces: list[Native], cutouts: list[Cutout], seed: int) -> tuple[Truth, Pixels, Pixels]:
+    """Both copies (n, 112, 112, 3) of some faces, clean and with an object, and what hides."""
+    copies = [protocol_copy(face, cutouts, seed) for face in faces]
+    covered = np.stack([pixels for _, pixels, _ in copies])
+    clean = np.stack([resized(face.image) for face in faces])
+    occluded = np.stack([face for face, _, _ in copies])
+    truth = Truth(
+        occluded_patches(covered).reshape(len(faces), -1),
+        ~border_patches(covered).reshape(len(faces), -1),
+        np.array([category for _, _, category in copies]),
+        covered.mean(axis=(1, 2)),
+        np.stack([is_grey(clean), is_grey(occluded)]),
+    )
+    return truth, clean, occluded
+
+
+def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with target.open("wb") as stream:
+            write(stream)
+        os.replace(target, path)
+    finally:
+        target.unlink(missing_ok=True)

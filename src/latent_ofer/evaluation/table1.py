@@ -1,0 +1,233 @@
+"""Table 1: every detector on the same patches (paper, Table 1; protocols, *Detection test*)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from latent_ofer.arrays import Pixels
+from latent_ofer.backends.choose import BackendName
+from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.detector.scores import auroc
+from latent_ofer.errors import LatentOFERError
+from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_curves
+from latent_ofer.evaluation.detection import SEED, Floats, Scored, figures
+from latent_ofer.evaluation.patch_scores import (
+    Detectors,
+    Settings,
+    Truth,
+    kinds_of,
+    read_scores,
+    subset,
+)
+from latent_ofer.occlusion.patches import GRID
+from latent_ofer.pipeline import DetectorName, LatentOFER
+from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
+
+BASELINES = ("one_class_svm", "patch_svdd", "gaussian_pixels", "gaussian_latents")
+FIRST = "default"
+"""The detector that the others are compared with."""
+PAPER = {
+    "one_class_svm": {"accuracy": 91.1, "precision": 90.2, "recall": 89.4},
+    "patch_svdd": {"accuracy": 85.2, "precision": 80.1, "recall": 94.1},
+    "paper": {"accuracy": 98.3, "precision": 94.1, "recall": 98.7},
+}
+"""In per cent, on its own faces with hands and cups (Syn-KDEF)."""
+ROC_SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 1, 81)])
+
+
+def shipped_detector(
+    name: DetectorName, weights: Path | None, backend: BackendName, threads: int | None
+) -> Detectors:
+    """The default detector or the paper's, of a folder of weights (None: the package's own)."""
+    model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=name)
+    folder = WeightsFolder.open(weights or SHIPPED)
+
+    def score(faces: Pixels) -> dict[str, NDArray[Any]]:
+        return {name: np.stack([occlusion.scores for occlusion in model.detect(faces)])}
+
+    # The manifest holds the hash of every file.
+    digest = file_sha256(folder.path / "manifest.json")
+    return Detectors(digest, {name: folder.thresholds[name]}, score)
+
+
+def baseline_detectors(runs: Path, config: str) -> Detectors:
+    """The four to measure against.
+
+    Raises
+    ------
+    WeightsError, StaleError
+        When they are not trained, or on another encoder; the message says what to do.
+    ImportError
+        Without torch.
+    """
+    # Here, not above: the shipped detectors are measured without torch.
+    from latent_ofer.detector.baselines import KINDS, NAMES, STAGE, load_detector_baselines
+    from latent_ofer.training.checkpoint import WEIGHTS
+
+    baselines = load_detector_baselines(runs, config)
+    thresholds = {
+        name: Thresholds(**dict(zip(KINDS, values, strict=True)))
+        for name, values in zip(NAMES, baselines.thresholds.tolist(), strict=True)
+    }
+    return Detectors(file_sha256(runs / STAGE / WEIGHTS), thresholds, baselines.score)
+
+
+def evaluate_table1(
+    sources: Sources,
+    runs: Path,
+    *,
+    config: str = "small",
+    weights: Path | None = None,
+    backend: BackendName = "auto",
+    threads: int | None = None,
+    seed: int = SEED,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Measure the shipped detectors and the baselines on validation faces with objects.
+
+    Parameters
+    ----------
+    sources : Sources
+    runs : Path
+        Folder of the trained baselines; the scores are kept beside its decoded faces.
+    seed : int
+        Of the objects, of the faces that `limit` picks and of the resamples.
+    limit : int, optional
+        Use only so many faces of each kind.
+
+    Returns
+    -------
+    dict
+        Plain values. ``"detectors"`` holds what `table` gives; a baseline that is not trained
+        has ``{"missing": what to do}`` there.
+    """
+    shipped: tuple[DetectorName, ...] = ("default", "paper")
+    detectors = [shipped_detector(name, weights, backend, threads) for name in shipped]
+    missing = {}
+    try:
+        detectors.append(baseline_detectors(runs, config))
+    except (LatentOFERError, ImportError) as error:
+        missing = {name: {"missing": str(error)} for name in BASELINES}
+    settings: Settings = {
+        "split": "val",
+        "seed": seed,
+        "limit": limit,
+        "data": sources.digests("faces", "objects"),
+        "version": version("latent-ofer"),
+    }
+    pool, cutouts = sources.pool("val"), sources.cutouts("val")
+    cache = sources.cache / "patch_scores"
+    kinds = {
+        kind: read_scores(
+            subset(faces, limit, seed), cutouts, detectors, cache, settings | {"kind": kind}
+        )
+        for kind, faces in kinds_of(pool).items()
+    }
+    return {"table": "table1", **settings, "detectors": table(kinds, detectors, seed) | missing}
+
+
+def table(
+    kinds: Mapping[str, tuple[Truth, dict[str, Floats]]],
+    detectors: Sequence[Detectors],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Everything that is measured, by detector.
+
+    Returns
+    -------
+    dict
+        By name: ``"digest"``, ``"thresholds"``, and for each kind the `figures` of the
+        detection test with
+
+        - ``"default_better_by"``: AUROC of the default detector minus this one's, paired (not
+          for the default one itself),
+        - ``"roc"``: ``{"false_positive", "recall"}``, points of the curve,
+        - ``"errors_by_place"``: ``{"false_positive", "miss"}``, 14 x 14 each.
+    """
+    report: dict[str, dict[str, Any]] = {}
+    for some in detectors:
+        for name, thresholds in some.thresholds.items():
+            row: dict[str, Any] = {
+                "digest": some.digest,
+                "thresholds": asdict(thresholds),
+            }
+            for kind, (truth, scores) in kinds.items():
+                faces = against(truth, scores[name], thresholds)
+                # The same generator for all: every detector meets the same resamples.
+                row[kind] = figures(faces, np.random.default_rng(seed))
+                if name != FIRST:
+                    row[kind]["default_better_by"] = area_difference(
+                        truth, scores[FIRST][1], scores[name][1], np.random.default_rng(seed)
+                    )
+                row[kind]["roc"] = roc(faces)
+                row[kind]["errors_by_place"] = errors_by_place(faces)
+            report[name] = row
+    return report
+
+
+def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
+    """Scores (2, n, N) of a detector held against its thresholds and the truth."""
+    limits = np.where(truth.grey, thresholds.grey, thresholds.colour).astype(np.float32)
+    above = scores > limits[..., None]
+    return Scored(
+        scores[0],
+        scores[1],
+        above[0],
+        above[1],
+        truth.hidden,
+        truth.used,
+        truth.category,
+        truth.coverage,
+    )
+
+
+def area_difference(truth: Truth, one: Floats, other: Floats, rng: Generator) -> dict[str, float]:
+    """AUROC of `one` minus that of `other`, (n, N) scores of the same occluded copies."""
+    counts = resample_counts(len(one), rng)
+    used, hidden = truth.used, truth.hidden
+    areas = [resampled_curves(counts, scores, hidden, used)[0] for scores in (one, other)]
+    values = [auroc(scores[used], hidden[used]) for scores in (one, other)]
+    return measured(values[0] - values[1], areas[0] - areas[1])
+
+
+def roc(s: Scored) -> dict[str, list[float]]:
+    """Points of the ROC curve of the occluded copies, closer together at few false positives."""
+    visible = np.sort(s.occluded[s.used & ~s.hidden])
+    hidden = np.sort(s.occluded[s.used & s.hidden])
+    limits = np.quantile(visible, 1 - ROC_SHARES, method="higher")
+    limits = np.append(limits, -np.inf)
+    return {
+        "false_positive": _share_above(visible, limits),
+        "recall": _share_above(hidden, limits),
+    }
+
+
+def _share_above(ordered: Floats, limits: NDArray[Any]) -> list[float]:
+    shares = 1 - np.searchsorted(ordered, limits, side="right") / len(ordered)
+    return [float(share) for share in shares]
+
+
+def errors_by_place(s: Scored) -> dict[str, list[list[float | None]]]:
+    """Where on the face a detector errs.
+
+    Returns
+    -------
+    dict
+        14 x 14 each: ``"false_positive"``, share of the clean copies' patches above the
+        threshold; ``"miss"``, share of the hidden patches not above it, None where no object
+        ever was.
+    """
+    hidden = (s.used & s.hidden).sum(axis=0)
+    missed = (s.used & s.hidden & ~s.occluded_above).sum(axis=0)
+    miss = [int(m) / int(h) if h else None for m, h in zip(missed, hidden, strict=True)]
+    return {
+        "false_positive": s.clean_above.mean(axis=0).reshape(GRID, GRID).tolist(),
+        "miss": [miss[start : start + GRID] for start in range(0, GRID**2, GRID)],
+    }

@@ -1,0 +1,130 @@
+"""Faces of the recogniser's training: clean ones, and occluded, detected, repaired copies."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latent_ofer.datasets.pool import FacePool, protocol_copy
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.encoder.train import to_tensor
+from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.progress import track
+from latent_ofer.recogniser.fusion import GRID
+from latent_ofer.recogniser.teacher import lean_batch
+
+COPY_BATCH = 64
+
+Repair = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+"""Faces (B, 112, 112, 3) uint8 -> repaired faces of that shape, hidden patches (B, 14, 14)."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Faces as the recogniser gets them after repair.
+
+    Attributes
+    ----------
+    faces : (n, 112, 112, C) uint8
+        C is 1 where the faces are all grey.
+    masks : (n, 14, 14) bool
+        Patches that were repaired.
+    """
+
+    faces: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+
+
+def repaired_copies(
+    pool: FacePool, cutouts: list[Cutout], repair: Repair, seed: int, target: Path
+) -> Copies:
+    """Occlude, detect and repair each face once; kept in `target` for the next run."""
+    if target.exists():
+        with np.load(target) as kept:
+            return Copies(kept["faces"], kept["masks"])
+    faces, masks = [], []
+    starts = range(0, len(pool), COPY_BATCH)
+    for start in track(starts, len(starts), "repaired copies"):
+        rows = range(start, min(start + COPY_BATCH, len(pool)))
+        occluded = [protocol_copy(pool.native(row), cutouts, seed)[0] for row in rows]
+        repaired, mask = repair(np.stack(occluded))
+        if pool.channels == 1:
+            repaired = repaired.mean(-1, keepdims=True).round().astype(np.uint8)
+        faces.append(repaired)
+        masks.append(mask)
+    copies = Copies(np.concatenate(faces), np.concatenate(masks))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial.npz")
+    np.savez(partial, faces=copies.faces, masks=copies.masks)
+    partial.replace(target)
+    return copies
+
+
+class Pool:
+    """Clean faces followed by the repaired copies of the first of them.
+
+    A row below ``len(clean)`` is a clean face, one above it a copy.
+    """
+
+    def __init__(self, clean: FacePool, copies: Copies) -> None:
+        self.clean = clean
+        self.copies = copies
+        self.labels = clean.labels
+        self.copied = len(copies.faces)
+
+    def __len__(self) -> int:
+        return len(self.clean) + self.copied
+
+    def source(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The clean face behind each row."""
+        return np.where(rows >= len(self.clean), rows - len(self.clean), rows)
+
+    def labels_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Majority labels (n,), -1 where there is none."""
+        return self.labels[self.source(rows)]
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        """Faces (B, C, 112, 112) float, repaired patches (B, 14, 14) bool, targets (B, 8).
+
+        C is 1 where all faces are grey.
+        """
+        copy, source = rows >= len(self.clean), self.source(rows)
+        faces = lean_batch(self.clean, source)
+        faces[copy] = self.copies.faces[source[copy]]
+        masks = np.zeros((len(rows), GRID, GRID), dtype=bool)
+        masks[copy] = self.copies.masks[source[copy]]
+        targets = torch.from_numpy(self.clean.targets[source])
+        return to_tensor(faces), torch.from_numpy(masks), targets
+
+
+def pool_with_copies(
+    sources: Sources,
+    split: Literal["train", "dev"],
+    about: dict[str, Any],
+    repair: Repair,
+    copies: int,
+    seed: int,
+) -> Pool:
+    """Faces with a label, and up to `copies` repaired ones.
+
+    Parameters
+    ----------
+    about : dict
+        What the stage is trained on: with its data or `detector` and `reconstructor`, the copies
+        change.
+    seed : int
+        Of the objects.
+    """
+    clean = sources.labelled(split)
+    chosen = clean.take(np.arange(min(copies, len(clean))))
+    data = hashlib.sha256(str(about["data"]).encode()).hexdigest()
+    parts = [data, about["parents"]["detector"], about["parents"]["reconstructor"]]
+    key = "-".join([*(part[:8] for part in parts), str(len(chosen)), str(seed)])
+    target = sources.cache / f"{split}-{key}.npz"
+    return Pool(clean, repaired_copies(chosen, sources.cutouts(split), repair, seed, target))

@@ -1,0 +1,174 @@
+"""Kept files: whole or not at all, one process at a time, quick to name the second time."""
+
+import errno
+import hashlib
+import os
+import shutil
+import threading
+import time
+import zipfile
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from latent_ofer.datasets.cache import alone, stored, written_to
+from latent_ofer.datasets.fer2013 import PixelTable
+from latent_ofer.datasets.fingerprint import fingerprint
+from latent_ofer.datasets.table import FolderPictures
+from latent_ofer.datasets.tree import Tree
+from latent_ofer.errors import DataError
+
+ROWS = np.arange(60, dtype=np.uint8).reshape(5, 3, 4)
+
+
+def test_an_array_is_written_once_and_then_only_mapped(tmp_path: Path) -> None:
+    first = stored(tmp_path / "new" / "a.npy", ROWS.shape, iter(ROWS))
+    again = stored(tmp_path / "new" / "a.npy", ROWS.shape, iter(()))
+    assert isinstance(again, np.memmap) and not again.flags.writeable
+    assert np.array_equal(first, ROWS) and np.array_equal(again, ROWS)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.npy"]
+
+
+def test_rows_that_fail_leave_no_half_of_an_array(tmp_path: Path) -> None:
+    def failing() -> Iterator[NDArray[np.uint8]]:
+        yield ROWS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stored(tmp_path / "a.npy", ROWS.shape, failing())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_room_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(100, 70, 30))
+    with pytest.raises(DataError, match=r"too little room: 2\.00 GiB needed, 0\.00 GiB free"):
+        stored(tmp_path / "a.npy", (2, 2**30), iter(()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_becomes_full_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def filling() -> Iterator[NDArray[np.uint8]]:
+        yield ROWS[0]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DataError, match=rf"^{tmp_path}: the disk became full; .* needed") as caught:
+        stored(tmp_path / "a.npy", ROWS.shape, filling())
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        pytest.raises(DataError, match="cannot write here.*another folder"),
+        written_to(tmp_path / "file" / "folder", 0),
+    ):
+        pass
+
+
+def test_one_waits_for_the_other_and_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lock, inside, most = tmp_path / "lock", [0], [0]
+
+    def work() -> None:
+        for _ in range(3):
+            with alone(lock, "making soup"):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.05)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] and not lock.exists()
+    assert "Another process is at it already: making soup. Waiting" in capfd.readouterr().err
+
+
+def test_a_lock_file_that_a_dead_process_left_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("4711")
+    with alone(tmp_path / "lock", "making soup"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def _touch(path: Path, content: bytes, seconds: int) -> None:
+    path.write_bytes(content)
+    os.utime(path, (seconds, seconds))
+
+
+def test_a_changed_file_changes_the_fingerprint_and_others_do_not(tmp_path: Path) -> None:
+    root, cache = tmp_path / "set", tmp_path / "cache"
+    root.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        _touch(root / name, name.encode(), 1)
+    wanted = ["a.png", "b.png"]
+    first = fingerprint(Tree(root), wanted, cache)
+    _touch(root / "c.png", b"other", 2)
+    assert fingerprint(Tree(root), reversed(wanted), cache) == first
+    _touch(root / "b.png", b"B.png", 2)
+    changed = fingerprint(Tree(root), wanted, cache)
+    assert changed != first and changed == fingerprint(FolderPictures(root), wanted)
+    assert fingerprint(Tree(root), ["a.png"], cache) not in (first, changed)
+
+
+def test_a_second_start_reads_only_what_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = tmp_path / "set", tmp_path / "cache"
+    root.mkdir()
+    for name in ("a.png", "b.png"):
+        _touch(root / name, name.encode(), 1)
+    read: list[str] = []
+    digest = hashlib.file_digest
+
+    def counting(stream, name):  # type: ignore[no-untyped-def]
+        read.append(Path(stream.name).name)
+        return digest(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counting)
+    fingerprint(Tree(root), ["a.png", "b.png"], cache)
+    fingerprint(Tree(root), ["a.png", "b.png"], cache)
+    assert read == ["a.png", "b.png"]
+    _touch(root / "a.png", b"longer than before", 1)
+    _touch(root / "b.png", b"b.png", 2)
+    fingerprint(Tree(root), ["a.png", "b.png"], cache)
+    assert read == ["a.png", "b.png"] * 2
+    for sidecar in cache.iterdir():
+        sidecar.write_text("{ broken")
+    fingerprint(Tree(root), ["a.png", "b.png"], cache)
+    assert read == ["a.png", "b.png"] * 3
+
+
+def _write_zip(path: Path, **members: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as bundle:
+        for name, content in members.items():
+            bundle.writestr(name, content)
+
+
+def test_members_of_an_archive_count_by_their_crc(tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    _write_zip(path, a=b"first", b=b"second", c=b"third")
+    first = fingerprint(Tree(path), ["a", "b"])
+    _write_zip(path, c=b"another third", b=b"second", a=b"first")
+    assert fingerprint(Tree(path), ["a", "b"]) == first
+    _write_zip(path, a=b"first", b=b"SECOND")
+    assert fingerprint(Tree(path), ["a", "b"]) != first
+
+
+def test_a_table_of_pixels_counts_as_a_whole(tmp_path: Path) -> None:
+    table = PixelTable(tmp_path / "fer2013.csv", None, np.array([0, 4]), 1)
+    (tmp_path / "fer2013.csv").write_bytes(b"0,1\n0,2\n")
+    first = fingerprint(table, ["fer2013.csv#0"])
+    (tmp_path / "fer2013.csv").write_bytes(b"0,1\n0,3\n")
+    assert fingerprint(table, ["fer2013.csv#0"]) != first

@@ -1,0 +1,106 @@
+"""Pictures in order on one process or two; a worker that dies, or is told to stop."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latent_ofer.datasets.reading import read_pictures
+from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.workers import CHUNK, SLOT_BYTES, mapped
+from latent_ofer.errors import DataError, ImageError
+
+COUNT = 4 * CHUNK + 10
+BROKEN = (3, CHUNK + 1)
+LARGE = (5, 6)
+"""Two pictures of one chunk that do not fit in its shared memory."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(COUNT):
+        side = int((SLOT_BYTES / 3) ** 0.5) - 8 if number in LARGE else 5 + number % 7
+        colour = (number % 256, number // 256, side % 256)
+        Image.new("RGB", (side, side + 1), colour).save(folder / f"{number:04}.png")
+    for number in BROKEN:
+        (folder / f"{number:04}.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    return folder
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pictures_come_in_order_and_an_unreadable_one_is_an_error_in_its_place(
+    folder: Path, workers: int
+) -> None:
+    tree = Tree(folder)
+    results = read_pictures(tree, tree.paths, workers)
+    for number, (path, result) in enumerate(zip(tree.paths, results, strict=True)):
+        if number in BROKEN:
+            assert isinstance(result, ImageError)
+            assert result.path == path and path in result.message
+        else:
+            assert isinstance(result, np.ndarray) and result.dtype == np.uint8
+            assert np.array_equal(result, np.asarray(Image.open(folder / path)))
+    assert number == COUNT - 1
+    assert not multiprocessing.active_children()
+
+
+def test_a_picture_stays_as_it_is_while_later_ones_are_read(folder: Path) -> None:
+    tree = Tree(folder)
+    kept = list(read_pictures(tree, tree.paths[7:], workers=2))
+    first = kept[0]
+    assert isinstance(first, np.ndarray)
+    assert np.array_equal(first, np.asarray(Image.open(folder / tree.paths[7])))
+
+
+def test_what_is_no_array_comes_back_too_and_other_exceptions_are_raised() -> None:
+    words = [str(number) for number in range(3 * CHUNK)]
+    assert list(mapped(int, words, workers=2)) == list(range(3 * CHUNK))
+    with pytest.raises(ValueError, match="nonsense"):
+        list(mapped(int, [*words, "nonsense"], workers=2))
+
+
+def test_a_worker_that_dies_is_one_clear_error() -> None:
+    with pytest.raises(DataError, match=r"ended early \(exit code 3\).*fewer workers"):
+        list(mapped(os._exit, [3] * (2 * CHUNK), workers=2))
+    assert not multiprocessing.active_children()
+
+
+def test_workers_end_with_their_iterator() -> None:
+    results = mapped(time.sleep, [0.001] * (20 * CHUNK), workers=2)
+    next(results)
+    assert len(multiprocessing.active_children()) == 2
+    results.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
+def test_ctrl_c_ends_workers_at_once_without_their_tracebacks() -> None:
+    script = (
+        "import time\n"
+        "from latent_ofer.datasets.workers import mapped\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in mapped(time.sleep, [0.002] * 64 + [0.2] * 10000, workers=2):\n"
+        "        print('one', flush=True)\n"
+    )
+    command = [sys.executable, "-c", script]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaints = process.communicate(timeout=10)
+    assert complaints.count(b"KeyboardInterrupt") == 1 and b"Process" not in complaints
+    deadline = time.monotonic() + 5
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)

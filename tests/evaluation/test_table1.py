@@ -1,0 +1,239 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archives import write_archives
+from helpers import drawn_face
+from latent_ofer.datasets.face_set import FaceSet
+from latent_ofer.datasets.pool import FacePool, Pixels
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.detector.scores import auroc
+from latent_ofer.evaluation.detection import figures, scored
+from latent_ofer.evaluation.patch_scores import Detectors, Truth, kinds_of, read_scores, subset
+from latent_ofer.evaluation.table1 import (
+    BASELINES,
+    against,
+    area_difference,
+    errors_by_place,
+    evaluate_table1,
+    roc,
+    table,
+)
+from latent_ofer.evaluation.table1_report import write_table1
+from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.occlusion.patches import patch_share
+from latent_ofer.weights_folder import Thresholds
+
+GREEN = np.zeros((40, 40, 4), dtype=np.uint8)
+GREEN[..., 1] = 255
+GREEN[..., 3] = 255
+CUTOUTS = [Cutout(GREEN, "card", "any", "card/1"), Cutout(GREEN, "sheet", "nose", "sheet/1")]
+SETTINGS = {"kind": "colour", "seed": 7}
+
+
+def photos(count: int, source: str = "utkface", grey: bool = False) -> FaceSet:
+    drawn = [drawn_face(seed=seed) for seed in range(count)]
+    return FaceSet(
+        images=np.stack([face for face, _ in drawn]),
+        landmarks=np.stack([points for _, points in drawn]),
+        sources=[source] * count,
+        names=[f"{i}.webp" for i in range(count)],
+        colour=np.full(count, not grey),
+        labels=np.full(count, -1),
+        targets=np.zeros((count, 8), dtype=np.float32),
+        subjects=[""] * count,
+        tags=[{}] * count,
+    )
+
+
+def greenness(faces: Pixels) -> np.ndarray:
+    levels = faces.astype(float)
+    green = levels[..., 1] - np.maximum(levels[..., 0], levels[..., 2]) > 60
+    return patch_share(green)
+
+
+def blind(faces: Pixels) -> np.ndarray:
+    """Says the same of every picture, whatever is on it."""
+    return np.tile(np.random.default_rng(0).random((14, 14)), (len(faces), 1, 1))
+
+
+def detectors(name: str, look: Callable[[Pixels], np.ndarray], digest: str = "0") -> Detectors:
+    return Detectors(digest, {name: Thresholds(0.3, 0.3)}, lambda faces: {name: look(faces)})
+
+
+def test_figures_are_those_of_the_detection_test(tmp_path: Path) -> None:
+    pool = FacePool([photos(10)])
+    both = [detectors("default", greenness), detectors("paper", blind)]
+    kept = read_scores(pool, CUTOUTS, both, tmp_path, SETTINGS)
+    report = table({"colour": kept}, both, seed=3)
+    json.dumps(report, allow_nan=False)
+    for name, look in (("default", greenness), ("paper", blind)):
+        alone = scored(pool, np.arange(10), CUTOUTS, look, Thresholds(0.3, 0.3), seed=7)
+        expected = figures(alone, np.random.default_rng(3))
+        assert {key: report[name]["colour"][key] for key in expected} == expected
+    better = report["paper"]["colour"]["default_better_by"]
+    assert better["low"] > 0.2
+    assert better["value"] == pytest.approx(
+        report["default"]["colour"]["auroc"]["value"] - report["paper"]["colour"]["auroc"]["value"]
+    )
+    assert "default_better_by" not in report["default"]["colour"]
+
+
+def test_scores_are_made_once_and_anew_for_other_weights_or_settings(tmp_path: Path) -> None:
+    pool = FacePool([photos(4)])
+    asked: list[str] = []
+
+    def counted(name: str, digest: str = "0") -> Detectors:
+        def look(faces: Pixels) -> np.ndarray:
+            asked.append(f"{name} {digest}")
+            return greenness(faces)
+
+        return detectors(name, look, digest)
+
+    def run(*which: Detectors, seed: int = 7) -> tuple[Truth, dict[str, np.ndarray]]:
+        asked.clear()
+        return read_scores(pool, CUTOUTS, which, tmp_path, {**SETTINGS, "seed": seed})
+
+    first, scores = run(counted("one"))
+    assert asked == ["one 0"] * 2
+    again, same = run(counted("one"))
+    assert asked == []
+    assert np.array_equal(scores["one"], same["one"])
+    assert np.array_equal(first.hidden, again.hidden)
+    assert again.category.tolist() == first.category.tolist()
+    run(counted("one"), counted("two"))
+    assert asked == ["two 0"] * 2
+    run(counted("one", digest="1"), counted("two"))
+    assert asked == ["one 1"] * 2
+    other, _ = run(counted("one"), seed=8)
+    assert asked == ["one 0"] * 2
+    assert not np.array_equal(first.hidden, other.hidden)
+
+
+def test_a_broken_off_run_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
+    def broken(faces: Pixels) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    pool = FacePool([photos(3)])
+    with pytest.raises(KeyboardInterrupt):
+        read_scores(pool, CUTOUTS, [detectors("one", broken)], tmp_path, SETTINGS)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_grey_copies_are_held_against_the_grey_threshold() -> None:
+    one = np.ones((2, 4), dtype=bool)
+    grey = np.array([[True, False], [True, True]])
+    truth = Truth(one, one, np.array(["a", "b"]), np.array([0.1, 0.2]), grey)
+    scores = np.full((2, 2, 4), 0.5, dtype=np.float32)
+    s = against(truth, scores, Thresholds(colour=0.4, grey=0.6))
+    assert s.clean_above.any(axis=1).tolist() == [False, True]
+    assert s.occluded_above.any(axis=1).tolist() == [False, False]
+
+
+def made_up(faces: int = 60, seed: int = 0) -> tuple[Truth, np.ndarray]:
+    """Truth of some faces and scores (2, n, 196) that know a little of it."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.random((faces, 196)) < 0.3
+    used = rng.random((faces, 196)) < 0.9
+    grey = np.zeros((2, faces), dtype=bool)
+    truth = Truth(hidden, used, np.full(faces, "card"), np.full(faces, 0.2), grey)
+    noise = rng.normal(0, 1, (2, faces, 196))
+    return truth, (noise + np.stack([np.zeros_like(hidden), hidden])).astype(np.float32)
+
+
+def test_the_area_under_the_points_of_the_curve_is_the_auroc() -> None:
+    truth, scores = made_up()
+    s = against(truth, scores, Thresholds(0.5, 0.5))
+    curve = roc(s)
+    false, recall = curve["false_positive"], curve["recall"]
+    assert false[0] == 0 and false[-1] == recall[-1] == 1
+    assert all(np.diff(false) >= 0) and all(np.diff(recall) >= 0)
+    expected = auroc(scores[1][truth.used], truth.hidden[truth.used])
+    assert np.trapezoid(recall, false) == pytest.approx(expected, abs=0.005)
+
+
+def test_differences_are_paired() -> None:
+    truth, scores = made_up()
+    rng = np.random.default_rng
+    same = area_difference(truth, scores[1], 3 * scores[1] + 1, rng(0))
+    assert (same["value"], same["low"], same["high"]) == pytest.approx((0, 0, 0), abs=1e-6)
+    worse = scores[1] + rng(1).normal(0, 0.3, scores[1].shape).astype(np.float32)
+    little = area_difference(truth, scores[1], worse, rng(0))
+    assert 0 < little["low"] < little["value"] < little["high"] < 0.05
+
+
+def test_errors_are_counted_where_they_are() -> None:
+    truth, _ = made_up(2)
+    truth.hidden[:] = False
+    truth.used[:] = True
+    truth.hidden[0, [0, 15]] = truth.hidden[1, 15] = True
+    truth.used[1, 0] = False
+    scores = np.zeros((2, 2, 196), dtype=np.float32)
+    scores[0, 1, 3] = 1  # raised on a clean copy
+    scores[1, 0, 15] = 1  # found on one of two
+    places = errors_by_place(against(truth, scores, Thresholds(0.5, 0.5)))
+    false, miss = places["false_positive"], places["miss"]
+    assert false[0][3] == 0.5 and np.sum(false) == 0.5
+    assert miss[0][0] == 1 and miss[1][1] == 0.5
+    assert miss[5][5] is None
+
+
+def test_grey_photos_count_only_where_there_is_no_ferplus() -> None:
+    colour, grey = photos(3), photos(2, "lfw", grey=True)
+    ferplus = photos(2, "ferplus", grey=True)
+    assert {k: len(p) for k, p in kinds_of(FacePool([colour, grey, ferplus])).items()} == {
+        "colour": 3,
+        "grey": 2,
+    }
+    kinds = kinds_of(FacePool([grey, ferplus]))
+    assert {k: p.native(0).source for k, p in kinds.items()} == {"grey": "ferplus"}
+    assert kinds_of(FacePool([grey, colour]))["grey"].native(0).source == "lfw"
+
+
+def test_a_limit_picks_the_same_faces_in_any_order() -> None:
+    pool = FacePool([photos(9)])
+    turned = pool.take(np.arange(9)[::-1])
+    picked, again = (
+        {faces.native(row).name for row in range(4)}
+        for faces in (subset(pool, 4, seed=1), subset(turned, 4, seed=1))
+    )
+    assert picked == again
+    assert len(subset(pool, None, 1)) == 9
+
+
+def test_detectors_that_are_not_trained_say_so_and_the_rest_is_measured(tmp_path: Path) -> None:
+    sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
+    report = evaluate_table1(sources, tmp_path / "runs", backend="onnxruntime", threads=1)
+    json.dumps(report)
+    assert list(report["detectors"]) == ["default", "paper", *BASELINES]
+    for name in BASELINES:
+        assert "train detector_baselines" in report["detectors"][name]["missing"]
+    assert report["detectors"]["paper"]["colour"]["n"] == 2
+    assert report["detectors"]["default"]["grey"]["n"] == 2
+    assert report["seed"] == 7 and report["split"] == "val"
+
+
+def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(
+    tmp_path: Path,
+) -> None:
+    pool = FacePool([photos(4)])
+    both = [detectors("default", greenness), detectors("paper", blind)]
+    kept = read_scores(pool, CUTOUTS, both, tmp_path / "cache", SETTINGS)
+    missing = {name: {"missing": "Train them first."} for name in BASELINES}
+    rows = {**table({"colour": kept}, both, seed=3), **missing}
+    write_table1({"split": "val", "seed": 3, "detectors": rows}, tmp_path)
+    text = (tmp_path / "table.md").read_text()
+    shown = [line for line in text.splitlines() if line.startswith("| colour")]
+    assert len(shown) == 6
+    assert "94.1" in shown[1] and "Train them first." in shown[2]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    group = summary["details"]["detectors"]["paper"]["colour"]["by_category"]
+    assert all(one["small"] for one in group.values())
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "colour-roc.png",
+        "colour-false-positive-by-place.png",
+        "colour-miss-by-place.png",
+    }
