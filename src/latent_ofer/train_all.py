@@ -22,7 +22,7 @@ from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
-from latent_ofer.recogniser import calibration, teacher
+from latent_ofer.recogniser import ablation, calibration, teacher
 from latent_ofer.recogniser import train as recogniser
 from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
 from latent_ofer.recogniser.copies import Repair
@@ -90,6 +90,10 @@ def _train_calibration(sources: Sources, runs: Path, config: str, resume: Resume
     return calibration.train_calibration(sources, runs, config, repair_with(runs, config))
 
 
+def _train_ablation(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+    return ablation.train_ablation(sources, runs, config, resume, repair_with(runs, config))
+
+
 def _repair_variant(name: reconstructor.StageName) -> Stage:
     return Stage(
         ReconstructorRecipe,
@@ -130,6 +134,13 @@ BASELINES: dict[str, Stage] = {
     "judge": Stage(BaselineRecipe, ("labels",), (), partial(train_baseline, "judge")),
     "reconstructor_csa": _repair_variant("reconstructor_csa"),
     "reconstructor_conv": _repair_variant("reconstructor_conv"),
+    "ablation": Stage(
+        RecogniserRecipe,
+        recogniser.NEEDS,
+        ablation.PARENTS,
+        _train_ablation,
+        recipe_of="recogniser",
+    ),
 }
 """Recognisers and repair networks to measure against: trained by name, never by `train_all`."""
 

@@ -19,6 +19,7 @@ StageName = Literal[
     "judge",
     "reconstructor_csa",
     "reconstructor_conv",
+    "ablation",
     "all",
 ]
 

@@ -1,6 +1,7 @@
 """How well recognisers read repaired faces: the rows of Tables 2 and 9."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def accuracy_rows(
     found: Measured,
     paper: Mapping[str, float],
     prefix: str = "",
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Row]:
     """A row for the clean faces, and one for every repairer.
 
@@ -70,6 +72,8 @@ def accuracy_rows(
         The paper's accuracy by repairer, per cent.
     prefix : str
         Of the rows' names.
+    notes : mapping of str to str
+        What must be known of a repairer, by its name.
 
     Returns
     -------
@@ -85,7 +89,14 @@ def accuracy_rows(
         if isinstance(one, NotTrained):
             rows.append(Row(name, paper=beside, note=one.note))
         else:
-            rows.append(Row(name, _figures(found, one.name, pool.labels, among), beside))
+            rows.append(
+                Row(
+                    name,
+                    _figures(found, one.name, pool.labels, among),
+                    beside,
+                    notes.get(one.name, ""),
+                )
+            )
     return rows
 
 

@@ -1,7 +1,7 @@
 """Hide, repair, compare and read faces once; what was measured on each is kept.
 
 Every part of 32 faces under every repairer is a file of its own: a run that is killed goes on
-where it was, and another repairer or more faces cost only what is new.
+where it was, and another repairer costs only what is new.
 """
 
 import hashlib

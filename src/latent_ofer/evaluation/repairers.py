@@ -29,6 +29,8 @@ CSA = "CSA"
 SHIPPED = "self-assembly (shipped)"
 REPAIRERS = (NONE, MEAN_FILL, MAE, CONVOLUTION, CSA, SHIPPED)
 """In the order of the tables."""
+LOSES_LESS = "loses the hidden pixels only, a repair every patch that they touch"
+"""What must be known of `NONE` beside free-form holes."""
 
 
 @dataclass(frozen=True)

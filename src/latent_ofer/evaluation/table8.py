@@ -20,7 +20,15 @@ from latent_ofer.evaluation.repair_bench import (
     people_of,
 )
 from latent_ofer.evaluation.repaired_faces import CLEAN, Measured, Task
-from latent_ofer.evaluation.repairers import CONVOLUTION, CSA, SHIPPED, NotTrained, trained
+from latent_ofer.evaluation.repairers import (
+    CONVOLUTION,
+    CSA,
+    LOSES_LESS,
+    NONE,
+    SHIPPED,
+    NotTrained,
+    trained,
+)
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, markdown, write_report
 from latent_ofer.evaluation.table9 import name_of
 from latent_ofer.occlusion.irregular import BINS
@@ -93,9 +101,10 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
     for kind in kinds:
         among = Intervals(len(kind.pool), bench.seed, people_of(kind.pool))
         holes = together([per_face(kind.found[name_of(share)]) for share in BINS])
-        rows += repair_rows(bench, kind.name, holes, among, with_paper=kind.name == "colour")
+        paper = PAPER if kind.name == "colour" else {}
+        rows += repair_rows(bench, kind.name, holes, among, paper, {NONE: LOSES_LESS})
         behind = per_face(kind.found[OBJECTS])
-        rows += repair_rows(bench, f"{kind.name}, {OBJECTS}", behind, among)
+        rows += repair_rows(bench, f"{kind.name}, {OBJECTS}", behind, among, {}, {})
     table = Table(
         "table8",
         "Table 8: repaired faces against the true ones",
@@ -166,15 +175,20 @@ def together(conditions: Sequence[PerFace]) -> PerFace:
 
 
 def repair_rows(
-    bench: Bench, title: str, numbers: PerFace, among: Intervals, *, with_paper: bool = False
+    bench: Bench,
+    title: str,
+    numbers: PerFace,
+    among: Intervals,
+    paper: Mapping[str, Mapping[str, float]],
+    notes: Mapping[str, str],
 ) -> list[Row]:
     """A row for every repairer; gains are those of the shipped one, paired."""
     rows = []
     for one in bench.repairers:
-        paper = PAPER.get(one.name, {}) if with_paper else {}
+        beside = paper.get(one.name, {})
         name = f"{title}: {one.name}"
         if isinstance(one, NotTrained):
-            rows.append(Row(name, paper=paper, note=one.note))
+            rows.append(Row(name, paper=beside, note=one.note))
             continue
         mine = numbers[one.name]
         figures: dict[str, Figure] = {key: among.mean(values) for key, values in mine.items()}
@@ -182,7 +196,7 @@ def repair_rows(
             for key in ("psnr", "ssim", "kept"):
                 if key in mine:
                     figures[f"gain_{key}"] = among.mean(numbers[SHIPPED][key] - mine[key])
-        rows.append(Row(name, figures, paper))
+        rows.append(Row(name, figures, beside, notes.get(one.name, "")))
     return rows
 
 

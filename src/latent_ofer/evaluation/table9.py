@@ -6,7 +6,7 @@ from pathlib import Path
 from latent_ofer.evaluation.plots import lines_with_bands
 from latent_ofer.evaluation.repair_accuracy import COLUMNS, accuracy_rows, details, labelled
 from latent_ofer.evaluation.repair_bench import Bench, draw_samples
-from latent_ofer.evaluation.repairers import CSA, MAE, SHIPPED
+from latent_ofer.evaluation.repairers import CSA, LOSES_LESS, MAE, NONE, SHIPPED
 from latent_ofer.evaluation.report import Row, Table, write_report
 from latent_ofer.evaluation.table2 import SHEET_ROWS, draw_accuracy
 from latent_ofer.synthesis.protocols import Settings
@@ -45,7 +45,7 @@ def evaluate_table9(bench: Bench, folder: Path, bins: Sequence[Bin]) -> Table:
         found = bench.measure(tasks[-1], [bench.recogniser, *bench.judges])
         by_bin[name] = accuracy_rows(bench, pool, found, PAPER)
         prefix = f"{name} %: " if len(bins) > 1 else ""
-        rows += accuracy_rows(bench, pool, found, PAPER, prefix)
+        rows += accuracy_rows(bench, pool, found, PAPER, prefix, {NONE: LOSES_LESS})
         more[f"{name} %"] = details(bench, pool, found)
     table = Table(
         "table9",

@@ -1,7 +1,7 @@
 """Faces of the recogniser's training: clean ones, and occluded, detected, repaired copies."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,17 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from latent_ofer.datasets.pool import FacePool, protocol_copy
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
+from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID
 from latent_ofer.recogniser.teacher import lean_batch
+from latent_ofer.training.loop import shuffled
+from latent_ofer.training.recipe import Recipe
 
 COPY_BATCH = 64
 
+Batch = tuple[Tensor, Tensor, Tensor]
 Repair = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
 """Faces (B, 112, 112, 3) uint8 -> repaired faces of that shape, hidden patches (B, 14, 14)."""
 
@@ -101,6 +106,33 @@ class Pool:
         masks[copy] = self.copies.masks[source[copy]]
         targets = torch.from_numpy(self.clean.targets[source])
         return to_tensor(faces), torch.from_numpy(masks), targets
+
+
+def augmented(
+    pool: Pool, recipe: Recipe, erase: float, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Batches of an epoch: faces and their repaired patches moved together, faces relit.
+
+    Parameters
+    ----------
+    erase : float
+        Share of the faces that get a box over a part of them.
+
+    Yields
+    ------
+    faces : (B, 3, 112, 112) float
+    masks : (B, 14, 14) bool
+        Patches that were repaired.
+    targets : (B, 8) float
+    """
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    for rows in shuffled(len(pool), recipe, rng):
+        faces, masks, targets = pool.batch(rows)
+        pictures = torch.cat([faces, F.interpolate(masks[:, None].float(), scale_factor=8)], 1)
+        moved = move(pictures, faces.shape[-1], generator)
+        faces = erase_boxes(relight(moved[:, :-1], generator), erase, generator)
+        masks = F.avg_pool2d(moved[:, -1:], 8)[:, 0] >= 0.25
+        yield faces.expand(-1, 3, -1, -1), masks, targets
 
 
 def pool_with_copies(

@@ -15,8 +15,7 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.recogniser.attention_cnn import AttentionClassifier, AttentionCNN
-from latent_ofer.recogniser.augment import erase_boxes, move, relight
-from latent_ofer.recogniser.copies import Pool, Repair, pool_with_copies
+from latent_ofer.recogniser.copies import Batch, Pool, Repair, augmented, pool_with_copies
 from latent_ofer.recogniser.fusion import Recogniser
 from latent_ofer.recogniser.teacher import NEEDS as CNN_NEEDS
 from latent_ofer.recogniser.teacher import STAGE as TEACHER
@@ -28,7 +27,7 @@ from latent_ofer.training.checkpoint import (
     load_weights,
     save_weights,
 )
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.loop import Job, Resume, fit, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "recogniser"
@@ -138,17 +137,10 @@ def train_recogniser(
     train = pool_with_copies(sources, "train", about, repair, recipe.copies, recipe.seed)
     dev = pool_with_copies(sources, "dev", about, repair, DEV_FACES, recipe.seed)
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        for rows in shuffled(len(train), recipe, rng):
-            faces, masks, targets = train.batch(rows)
-            pictures = torch.cat([faces, F.interpolate(masks[:, None].float(), scale_factor=8)], 1)
-            moved = move(pictures, faces.shape[-1], generator)
-            faces = erase_boxes(relight(moved[:, :-1], generator), recipe.erase, generator)
-            masks = F.avg_pool2d(moved[:, -1:], 8)[:, 0] >= 0.25
-            yield faces.expand(-1, 3, -1, -1), masks, targets
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
+        return augmented(train, recipe, recipe.erase, rng)
 
-    def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         faces, masks, targets = batch
         with torch.no_grad():
             latents = mae.encode(faces)[:, 1:]
