@@ -15,6 +15,7 @@ from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import Networks
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Need, Sources
+from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
 from latent_ofer.detector.train import DetectorRecipe, load_detector
 from latent_ofer.encoder import train as encoder
@@ -124,6 +125,12 @@ STAGES: dict[str, Stage] = {
     ),
 }
 BASELINES: dict[str, Stage] = {
+    "detector_baselines": Stage(
+        detector_baselines.DetectorBaselinesRecipe,
+        detector_baselines.NEEDS,
+        detector_baselines.PARENTS,
+        detector_baselines.train_detector_baselines,
+    ),
     "plain": Stage(BaselineRecipe, ("labels",), ("teacher",), partial(train_baseline, "plain")),
     "plain_occluded": Stage(
         BaselineRecipe,
@@ -142,7 +149,7 @@ BASELINES: dict[str, Stage] = {
         recipe_of="recogniser",
     ),
 }
-"""Recognisers and repair networks to measure against: trained by name, never by `train_all`."""
+"""What the pipeline is measured against: trained by name, never by `train_all`."""
 
 
 def stage_recipe(name: str, config: str) -> Recipe:

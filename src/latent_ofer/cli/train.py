@@ -14,6 +14,7 @@ StageName = Literal[
     "reconstructor",
     "recogniser",
     "calibration",
+    "detector_baselines",
     "plain",
     "plain_occluded",
     "judge",
@@ -51,9 +52,8 @@ def train(
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
-    shippable folder RUNS/weights. plain, plain_occluded and judge are recognisers to measure
-    against, reconstructor_csa and reconstructor_conv repair networks; `all` leaves them out.
-    Ctrl-C is safe: go on with --resume.
+    shippable folder RUNS/weights. The names after calibration are networks to measure
+    against; `all` leaves them out. Ctrl-C is safe: go on with --resume.
     """
     try:
         import torch
