@@ -40,32 +40,32 @@ class Known:
     def repair(self, faces: Pixels, mask: Mask) -> Pixels:
         self.repairs.append(len(faces))
         self.seen.append((faces, mask))
-        return np.stack([self.clean[self._nearest(face)] for face in faces])
+        return np.stack([self.clean[self.row_of(face)] for face in faces])
 
     def read(self, faces: Pixels, patches: Mask) -> NDArray[np.float64]:
         self.reads.append(len(faces))
         self.repaired_patches.append(patches)
-        rows = [self._nearest(face) for face in faces]
+        rows = [self.row_of(face) for face in faces]
         right = [(face == self.clean[row]).all() for face, row in zip(faces, rows, strict=True)]
         # Nobody's label among the drawn faces is 7.
         return np.eye(8)[np.where(right, self.labels[rows], 7)]
 
-    def _nearest(self, face: Pixels) -> int:
-        return int(np.abs(self.clean.astype(int) - face).sum((1, 2, 3)).argmin())
+    def row_of(self, face: Pixels) -> int:
+        """The clean face that shares the most pixels with this one."""
+        return int((self.clean == face).all(-1).sum((1, 2)).argmax())
 
 
 def write_measured(folder: Path) -> Path:
-    """Archives with six validation faces each; the last cut-outs are unseen ones."""
-    folder.mkdir()
+    """Archives with six validation faces each."""
     write_faces(folder, (10, 3, 6))
     write_ferplus(folder, (12, 4, 6))
     write_occluders(folder)
     return folder
 
 
-def known_bench(folder: Path, *, judge: bool = True) -> tuple[Bench, Known]:
+def known_bench(data: Path, folder: Path, *, judge: bool = True) -> tuple[Bench, Known]:
     """Nothing, mean fill, a perfect "MAE only", an untrained CSA, and mean fill as the shipped."""
-    sources = Sources(folder / "data", folder / "cache")
+    sources = Sources(data, data / "cache")
     known = Known(sources.pool("val"))
     bench = Bench(
         sources,

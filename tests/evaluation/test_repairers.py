@@ -11,6 +11,7 @@ from helpers import drawn_face
 from latent_ofer import LatentOFER
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import to_tensor
+from latent_ofer.evaluation import repairers
 from latent_ofer.evaluation.repair import mean_fill
 from latent_ofer.evaluation.repairers import (
     CONVOLUTION,
@@ -55,9 +56,16 @@ MASK[0, 4:8, 3:9] = MASK[2, :, 10] = True
 WEIGHTS = WeightsFolder.open(SHIPPED)
 
 
+@pytest.fixture(scope="module")
+def mae_only() -> Repairer:
+    return repairers.mae_repairer(WEIGHTS)
+
+
 @pytest.fixture
-def runs(tmp_path: Path) -> Path:
+def runs(tmp_path: Path, mae_only: Repairer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An autoencoder with random weights, and recipes in `recipes` beside its folder."""
+    # The shipped networks take half a second to load.
+    monkeypatch.setattr(repairers, "mae_repairer", lambda _: mae_only)
     (tmp_path / "recipes").mkdir()
     for name, text in RECIPES.items():
         (tmp_path / "recipes" / f"{name}.yaml").write_text(text)

@@ -7,6 +7,7 @@ import pytest
 
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.evaluation.repair import mean_fill, quality
+from latent_ofer.evaluation.report import Table
 from latent_ofer.evaluation.table8 import evaluate_table8, kinds_of, together
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import touched_patches
@@ -15,17 +16,23 @@ from repair_benches import NOTE, known_bench, write_measured
 
 
 @pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_measured(tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("table8")
-    write_measured(folder / "data")
-    return folder
+    return tmp_path_factory.mktemp("table8")
 
 
-def test_the_figures_of_mean_fill_are_those_of_a_plain_loop(folder: Path) -> None:
-    bench, known = known_bench(folder)
-    table = evaluate_table8(bench, folder / "report")
+@pytest.fixture(scope="module")
+def table(data: Path, folder: Path) -> Table:
+    return evaluate_table8(known_bench(data, folder)[0], folder / "report")
+
+
+def test_the_figures_of_mean_fill_are_those_of_a_plain_loop(data: Path, table: Table) -> None:
     rows = {row.name: row for row in table.rows}
-    pool = kinds_of(bench.sources.pool("val"))["grey"]
+    pool = kinds_of(Sources(data, data / "cache").pool("val"))["grey"]
     truth = pool.batch(np.arange(len(pool)))
     psnr = []
     for share in BINS:
@@ -48,21 +55,19 @@ def test_the_figures_of_mean_fill_are_those_of_a_plain_loop(folder: Path) -> Non
     assert rows["grey: CSA"].paper == {}
 
 
-def test_colour_and_grey_are_apart_and_grey_photos_are_neither(folder: Path) -> None:
-    kinds = kinds_of(Sources(folder / "data", folder / "cache").pool("val"))
+def test_colour_and_grey_are_apart_and_grey_photos_are_neither(data: Path) -> None:
+    kinds = kinds_of(Sources(data, data / "cache").pool("val"))
     assert {name: len(pool) for name, pool in kinds.items()} == {"colour": 5, "grey": 6}
     assert kinds["colour"].colour.all() and not kinds["grey"].colour.any()
     named = kinds_of(kinds["grey"])
     assert list(named) == ["grey"]
 
 
-def test_everything_that_is_promised_lies_in_the_folder(folder: Path) -> None:
-    bench, _ = known_bench(folder)
-    table = evaluate_table8(bench, folder / "again")
+def test_everything_that_is_promised_lies_in_the_folder(folder: Path, table: Table) -> None:
     assert table.protocol["n"] == "5 colour + 6 grey"
-    text = (folder / "again" / "by-hole.md").read_text()
+    text = (folder / "report" / "by-hole.md").read_text()
     assert text.count("| 1-10 % | 10-20 % |") == 5 and text.count("| grey: MAE only |") == 5
-    names = {path.name for path in (folder / "again").iterdir()}
+    names = {path.name for path in (folder / "report").iterdir()}
     assert {"summary.json", "table.md", "colour-psnr.png", "grey-samples.png"} <= names
     assert not [name for name in names if name.startswith(".")]
     conditions = table.details["kinds"]["colour"]["conditions"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
+from latent_ofer.cli.evaluate_more import everything, table1, table7, table10
 from latent_ofer.cli.evaluate_real_occlusion import occlusion_ferplus, table4, table5, table6
 from latent_ofer.cli.evaluate_recognition import figure1, occlusion, table3
 from latent_ofer.cli.evaluate_repair import table2, table8, table9
@@ -26,7 +27,7 @@ from latent_ofer.cli.options import (
 from latent_ofer.cli.output import make_folder, replacing
 
 evaluate = typer.Typer(
-    help="Measure the shipped weights on validation faces: the figures of docs/results.md.",
+    help="Measure: the figures of docs/results.md, and the tables and figures of the paper.",
     no_args_is_help=True,
 )
 
@@ -210,7 +211,11 @@ def _report(figures: dict[str, Any], output: Path | None) -> None:
             stream.write(f"{text}\n".encode())
 
 
-for table in (table2, table8, table9):
-    evaluate.command()(table)
-for one in (table3, table4, table5, table6, figure1, occlusion, occlusion_ferplus):
-    evaluate.command()(one)
+REPORTS = (
+    *(table1, table2, table3, table4, table5, table6, table7, table8, table9, table10),
+    *(figure1, occlusion, occlusion_ferplus),
+)
+PANEL = "The paper's tables and figures, with plots, on any data set"
+for one in REPORTS:
+    evaluate.command(rich_help_panel=PANEL)(one)
+evaluate.command("all", rich_help_panel=PANEL)(everything)

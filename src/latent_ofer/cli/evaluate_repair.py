@@ -66,7 +66,7 @@ def table2(
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
-    """Recognition of faces behind unseen objects, found by the detector, under every repair.
+    """Table 2: recognition of faces behind unseen objects, found and repaired in every way.
 
     As they came, mean fill, the autoencoder alone, a 3x3 convolution, CSA and the shipped
     self-assembly; what is not trained stands in the table with the command that trains it.
@@ -110,10 +110,10 @@ def table8(
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
-    """How near repaired faces come to the true ones: PSNR and SSIM, colour and grey apart.
+    """Table 8: how near repaired faces come to the true ones, PSNR and SSIM.
 
-    Free-form holes of six sizes with the true mask given, and unseen objects found by the
-    detector, each under every repair; and whether the judge reads the same expression.
+    Colour and grey faces apart: free-form holes of six sizes with the true mask given, and unseen
+    objects found by the detector, each under every repair; and whether the judge reads the same expression.
 
     What was measured once is kept in RUNS/cache.
     """
@@ -155,7 +155,9 @@ def table9(
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
-    """Recognition of faces with free-form holes, the true mask given, under every repair.
+    """Table 9: recognition of faces with free-form holes, repaired in every way.
+
+    The true mask is given.
 
     As they came, mean fill, the autoencoder alone, a 3x3 convolution, CSA and the shipped
     self-assembly; what is not trained stands in the table with the command that trains it.

@@ -11,7 +11,6 @@ from latent_ofer.evaluation.recognition_bench import Bench, Measured, labels_tex
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, write_report
 
 CONDITIONS: Final = ("clean", *(f"{sweep}-{share}" for sweep in SWEEPS for share in SHARES))
-SHEET: Final = ("clean", "random-10", "random-40", "random-70")
 
 
 def evaluate_figure1(bench: Bench, folder: Path) -> Table:

@@ -117,7 +117,6 @@ def _all_figures(bench: Bench, found: Sequence[Measured]) -> Table:
                 "hidden": {"value": one.hidden},
                 **{column.key: score[column.key] for column in FIGURES if column.key in score},
             },
-            note="; ".join(score["notes"]),
         )
         for one in found
         for name, score in one.scores.items()

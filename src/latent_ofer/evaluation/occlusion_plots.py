@@ -1,6 +1,5 @@
 """Plots of the occlusion benchmark and of Figure 1."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from latent_ofer.evaluation.plots import (
     risk_coverage,
     sample_sheet,
 )
+from latent_ofer.evaluation.reading import file_name
 from latent_ofer.evaluation.recognition_bench import Bench, Measured
 
-DETAILED = ("clean", "objects")
-"""Conditions with confusion matrices, reliability and risk-coverage curves."""
+DETAILED = {"clean": "clean faces", "objects": "faces behind objects"}
+"""Conditions with confusion matrices, reliability and risk-coverage curves, and their titles."""
 SAMPLES = 5
 """Faces on the sample sheet."""
 SHEET = ("clean", "objects", "eyes", "mouth", "random-30", "random-60", "grad-cam-30")
@@ -38,8 +38,9 @@ def draw_occlusion(bench: Bench, found: Sequence[Measured], folder: Path) -> Non
         )
     _draw_bars(folder / "accuracy.png", found)
     for one in found:
-        if one.condition.name in DETAILED and one.scores:
-            draw_details(one, folder, one.condition.name)
+        name = one.condition.name
+        if name in DETAILED and one.scores:
+            draw_details(one, folder, name, DETAILED[name])
     draw_samples(bench, [one.condition.name for one in found], folder / "samples.png")
 
 
@@ -82,31 +83,37 @@ def _draw_bars(path: Path, found: Sequence[Measured]) -> None:
     bars(path, "Accuracy on clean and on hidden faces", groups, series, "accuracy (%)")
 
 
-def draw_details(one: Measured, folder: Path, faces: str) -> None:
+def draw_details(one: Measured, folder: Path, name: str, faces: str) -> None:
     """Confusion matrix of each recogniser, and all reliability and risk-coverage curves.
 
-    `faces` names the faces in titles and files, such as "clean".
+    Parameters
+    ----------
+    one : Measured
+    folder : Path
+    name : str
+        Ends the names of the files.
+    faces : str
+        Stands in the titles, such as "clean faces".
     """
-    for name, score in one.scores.items():
+    for who, score in one.scores.items():
         matrix = score["confusion"]
-        who = re.sub(r"[^\w.-]+", "_", name)[:60]
         confusion(
-            folder / f"confusion-{who}-{faces}.png",
-            f"{name}, {faces} faces (% of the label)",
+            folder / f"confusion-{file_name(who)}-{name}.png",
+            f"{who}, {faces} (% of the label)",
             np.array(matrix["counts"]),
             matrix["labels"],
         )
-    curves = {name: score for name, score in one.scores.items() if "reliability" in score}
+    curves = {who: score for who, score in one.scores.items() if "reliability" in score}
     if curves:
         reliability(
-            folder / f"reliability-{faces}.png",
-            f"Confidence and accuracy, {faces} faces",
-            {name: score["reliability"] for name, score in curves.items()},
+            folder / f"reliability-{name}.png",
+            f"Confidence and accuracy, {faces}",
+            {who: score["reliability"] for who, score in curves.items()},
         )
         risk_coverage(
-            folder / f"risk-coverage-{faces}.png",
-            f"Errors among the faces answered, {faces} faces",
-            {name: score["risk_coverage"] for name, score in curves.items()},
+            folder / f"risk-coverage-{name}.png",
+            f"Errors among the faces answered, {faces}",
+            {who: score["risk_coverage"] for who, score in curves.items()},
         )
 
 

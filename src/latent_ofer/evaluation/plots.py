@@ -60,7 +60,7 @@ def lines_with_bands(
         axes.fill_between(across, line["low"], line["high"], color=colour, alpha=0.15, lw=0)
     if chance is not None:
         axes.axhline(chance, color="0.6", lw=0.8)
-        axes.annotate("most frequent label", (across[-1], chance), ha="right", va="bottom", size=8)
+        axes.annotate("most frequent label", (across[0], chance), ha="left", va="bottom", size=8)
     axes.set(xlabel=labels[0], ylabel=labels[1])
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8)
@@ -93,7 +93,7 @@ def bars(
     axes.set_xticks(places, groups)
     axes.set_ylabel(label)
     axes.grid(axis="y", alpha=0.25)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return _save(figure, path)
 
 

@@ -207,9 +207,13 @@ def _cache(entrant: Entrant, faces: ConditionedFaces, folder: Path) -> Predictio
         split=str(faces.faces.about["split"]),
     )
     digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(key.items())).encode())
-    who = re.sub(r"[^\w.-]+", "_", entrant.name)[:60]
     place = f"{faces.condition.name}-{digest.hexdigest()[:12]}"
-    return PredictionCache(folder / who / place, key)
+    return PredictionCache(folder / file_name(entrant.name) / place, key)
+
+
+def file_name(name: str) -> str:
+    """A recogniser's name as part of the name of a file or folder."""
+    return re.sub(r"[^\w.-]+", "_", name)[:60]
 
 
 def _paths_in(recogniser: FileRecogniser, faces: ConditionedFaces) -> list[str] | None:

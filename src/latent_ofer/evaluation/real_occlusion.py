@@ -158,7 +158,7 @@ def evaluate_real_occlusion(chosen: RealTable, bench: Bench, folder: Path) -> Ta
     write_report(table, folder)
     replace_text(folder / "labels.tsv", labels_text(bench.faces))
     if found.scores:
-        draw_details(found, folder, "occluded")
+        draw_details(found, folder, "occluded", "occluded faces")
         _draw_types(folder / "accuracy-by-type.png", chosen.title, found.scores)
     return table
 

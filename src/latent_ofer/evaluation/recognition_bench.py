@@ -19,6 +19,7 @@ from latent_ofer.evaluation.reading import PIPELINE, Entrant, read
 from latent_ofer.evaluation.scoring import score
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.synthesis.records import cutouts_sha256
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Bench:
     def about(self) -> dict[str, Any]:
         """What a report says of how it was made."""
         told = {**self.faces.about, "classes": self.classes}
+        present = set(self.faces.labels.tolist())
+        absent = [
+            name for row, name in enumerate(EXPRESSIONS[: self.classes]) if row not in present
+        ]
+        if absent:
+            told["no faces of"] = f"{', '.join(absent)} (macro recall is over the others)"
         if self.left_out:
             told["left out"] = "; ".join(f"{name}, {why}" for name, why in self.left_out.items())
         return told
@@ -77,7 +84,15 @@ class Bench:
             one.name: {"digest": one.recogniser.digest if one.recogniser else None}
             for one in self.entrants
         }
-        return {"data_sha256": dict(self.faces.digests), "recognisers": models}
+        origins: dict[str, Any] = {
+            "data_sha256": dict(self.faces.digests),
+            "recognisers": models,
+        }
+        if self.cutouts:
+            origins["occluders_sha256"] = cutouts_sha256(self.cutouts)
+        if self.heat is not None:
+            origins["grad_cam_network_sha256"] = self.heat.maps.network
+        return origins
 
 
 @dataclass(frozen=True)
@@ -248,7 +263,15 @@ def labels_text(faces: ChosenFaces) -> str:
 
 
 def note_of(entrant: Entrant, found: Sequence[Measured]) -> str:
-    """What a row must say: why figures are missing, or what the first score's notes say."""
+    """What a row must say: why figures are missing, or which faces could not be right."""
     notes = [one.notes[entrant.name] for one in found if entrant.name in one.notes][:1]
-    scores = [one.scores[entrant.name] for one in found if entrant.name in one.scores]
-    return "; ".join([*notes, *(scores[0]["notes"] if scores else [])])
+    for one in found:
+        if entrant.name not in one.scores:
+            continue
+        score, knows = one.scores[entrant.name], one.predictions[entrant.name].knows
+        if score["n_missing"]:
+            notes.append(f"{score['n_missing']} of {score['n']} faces without an answer are wrong")
+        if len(knows) < score["classes"]:
+            notes.append("does not know contempt, whose faces are wrong")
+        break
+    return "; ".join(notes)

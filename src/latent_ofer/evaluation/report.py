@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ def summary(table: Table) -> dict[str, Any]:
         "table": table.name,
         "title": table.title,
         "protocol": dict(table.protocol),
+        "columns": [asdict(column) for column in table.columns],
         "rows": [
             {
                 "name": row.name,

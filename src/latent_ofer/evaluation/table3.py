@@ -88,7 +88,7 @@ def evaluate_table3(bench: Bench, folder: Path) -> Table:
     replace_text(folder / "labels.tsv", labels_text(bench.faces))
     for name, one in found.items():
         if one.scores:
-            draw_details(one, folder, PARTS[name])
+            draw_details(one, folder, PARTS[name], f"{PARTS[name]} faces")
     _draw(folder / "accuracy.png", rows)
     draw_samples(bench, list(found), folder / "samples.png")
     return table
