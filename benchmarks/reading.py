@@ -33,8 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     parser.add_argument("--files", type=int, default=4_000, help="pictures drawn (4000)")
-    parser.add_argument("--passes", type=int, default=5, help="reads of each in a round (5)")
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each way (7)")
+    parser.add_argument("--passes", type=int, default=15, help="reads of each in a round (15)")
+    parser.add_argument("--rounds", type=int, default=9, help="measurements of each way (9)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         draw_faces(Path(folder), options.files)

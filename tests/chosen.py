@@ -12,8 +12,8 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.chosen_faces import ChosenFaces
 from latent_ofer.evaluation.reading import Entrant
-from latent_ofer.evaluation.recognition_bench import Bench
 from latent_ofer.evaluation.recognisers import FunctionRecogniser
+from latent_ofer.evaluation.recognition_bench import Bench
 from latent_ofer.occlusion.objects import Cutout
 
 Pixels = NDArray[np.uint8]

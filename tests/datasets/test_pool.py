@@ -1,5 +1,7 @@
 """Faces of several sets behind one index."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,6 +75,16 @@ def test_taken_faces_keep_their_pixels_and_labels() -> None:
     assert np.array_equal(taken.labels, pool.labels[wanted])
     assert np.array_equal(taken.colour, pool.colour[wanted])
     assert [taken.native(row).name for row in range(3)] == ["20.png", "42.png", "2.png"]
+
+
+def test_people_and_tags_stay_with_their_faces() -> None:
+    named = replace(
+        GREY, subjects=["7", ""], tags=[{"sex": "0"}, {"sex": "1"}], sources=["ck", "ck"]
+    )
+    same_names = replace(GREY, subjects=["7", "8"])
+    pool = FacePool([named, same_names]).take(np.array([3, 0, 1, 2]))
+    assert pool.people == ["set30/8", "ck/7", "", "set30/7"]
+    assert pool.tags == [{}, {"sex": "0"}, {"sex": "1"}, {}]
 
 
 def test_siblings_are_the_faces_of_the_same_set() -> None:

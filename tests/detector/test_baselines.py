@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from sklearn.svm import OneClassSVM as Solver
 
 from archives import write_archives, write_recipes
+from latent_ofer.cli.main import main
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.baselines import (
     KINDS,
@@ -135,6 +137,20 @@ def test_both_parts_of_the_loss_of_patch_svdd_teach_the_encoder() -> None:
         loss.backward()
         optimiser.step()
     assert later["position"] < figures["position"]
+
+
+def test_without_scikit_learn_training_says_what_to_install_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    data = write_archives(tmp_path / "data")
+    with pytest.raises(SystemExit) as left:
+        main(["train", STAGE, "--data", str(data), "--runs", str(tmp_path / "runs")])
+    assert left.value.code == 2
+    said = capsys.readouterr().err.strip()
+    assert "scikit-learn" in said and 'pip install "latent-ofer[evaluate]"' in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "runs" / STAGE).exists()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from latent_ofer.detector.scores import auroc, average_precision
 from latent_ofer.evaluation.bootstrap import (
     interval,
     resample_counts,
+    resampled_auroc,
     resampled_curves,
     resampled_ratio,
 )
@@ -39,6 +40,20 @@ def test_curves_of_resamples_are_those_of_repeated_images() -> None:
         pooled, hidden = scores[images][chosen], labels[images][chosen]
         assert area[row] == pytest.approx(auroc(pooled, hidden), abs=1e-3)
         assert precision[row] == pytest.approx(average_precision(pooled, hidden), abs=5e-3)
+
+
+@pytest.mark.parametrize("resamples", [300, 5])
+def test_auroc_alone_is_that_of_the_curves(resamples: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.random((6, 20)) < 0.2
+    labels[2:] = False
+    scores = (labels + rng.normal(0, 1, labels.shape)).round(2).astype(np.float32)
+    used = rng.random((6, 20)) < 0.9
+    counts = resample_counts(6, rng, resamples)
+    area = resampled_auroc(counts, scores, labels, used)
+    np.testing.assert_allclose(area, resampled_curves(counts, scores, labels, used)[0])
+    # Where neither of the two hidden images is drawn there is none.
+    assert (np.isnan(area) == (counts[:, :2].sum(axis=1) == 0)).all()
 
 
 def test_ratios_of_resamples_are_sums_over_repeated_images() -> None:

@@ -6,8 +6,9 @@ import pytest
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
-from latent_ofer.evaluation.detection import by_group, figures, real_found, scored
-from latent_ofer.evaluation.people import groups
+from latent_ofer.evaluation.bootstrap import resample_counts
+from latent_ofer.evaluation.detection import Scored, by_group, figures, real_found, scored
+from latent_ofer.evaluation.grouping import groups, occluder_groups
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import occluded_patches, patch_share
 from latent_ofer.weights_folder import Thresholds
@@ -35,17 +36,19 @@ def greenness(faces: Pixels) -> np.ndarray:
     return patch_share(green)
 
 
+def resamples(faces: int, people: list[str] | None = None) -> np.ndarray:
+    return resample_counts(faces, np.random.default_rng(0), people=people)
+
+
 def test_a_detector_that_sees_the_objects_is_nearly_perfect() -> None:
     pool = photos(12)
     s = scored(pool, np.arange(12), CUTOUTS, greenness, Thresholds(0.3, 0.3), seed=7)
-    report = figures(s, np.random.default_rng(0))
+    report = figures(s, resamples(12))
     json.dumps(report, allow_nan=False)
     assert report["n"] == 12
     assert report["auroc"]["value"] > 0.99
     assert report["recall"]["value"] > 0.95
     assert report["accuracy"]["value"] > 0.98
-    assert sum(group["n"] for group in report["by_category"].values()) == 12
-    assert sum(group["n"] for group in report["by_coverage"].values()) == 12
     for name in ("auroc", "average_precision", "accuracy", "precision", "recall"):
         assert report[name]["low"] <= report[name]["value"] <= report[name]["high"]
 
@@ -60,7 +63,7 @@ def test_a_blind_detector_scores_one_half() -> None:
         Thresholds(0.9, 0.9),
         seed=7,
     )
-    report = figures(s, rng)
+    report = figures(s, resamples(12))
     assert report["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
     assert report["average_precision"]["value"] == pytest.approx(report["hidden_share"], abs=0.07)
     assert report["false_positive_share_clean"]["value"] == pytest.approx(0.1, abs=0.02)
@@ -78,7 +81,7 @@ def test_figures_at_the_threshold_count_both_copies_and_no_border_patch() -> Non
         return np.ones((len(faces), 14, 14))
 
     s = scored(pool, np.arange(3), CUTOUTS, always, Thresholds(0.5, 0.5), seed=7)
-    report = figures(s, np.random.default_rng(0))
+    report = figures(s, resamples(3))
     everything = scored_patches.sum() + 3 * 196
     assert scored_patches.sum() < 3 * 196
     assert report["recall"]["value"] == 1
@@ -115,17 +118,59 @@ def test_each_group_counts_its_own_people() -> None:
         {"sex": "1", "race": "1", "age": "34"},
         {"sex": "", "race": "", "age": ""},
     ]
-    people = groups(rows)
-    assert people["sex: female"].tolist() == [False, True, False]
-    assert people["race: Black"].tolist() == [True, True, False]
-    assert people["age: 0-12"].tolist() == [True, False, False]
 
     def first_only(faces: Pixels) -> np.ndarray:
         return np.arange(len(faces))[:, None, None] == np.zeros((1, 14, 14))
 
     s = scored(photos(3), np.arange(3), CUTOUTS, first_only, Thresholds(0.5, 0.5), seed=7)
-    report = by_group(s, people, np.random.default_rng(0))
-    assert report["sex: male"]["false_positive_share_clean"]["value"] == 1
-    assert report["sex: female"]["false_positive_share_clean"]["value"] == 0
-    assert report["race: Black"]["false_positive_share_clean"]["value"] == 0.5
+    report = by_group(s, groups(rows), resamples(3))
+    json.dumps(report, allow_nan=False)
+    marked = {name: one["false_positive_share_clean"]["value"] for name, one in report.items()}
+    assert marked["sex: male"] == marked["age: 0-12"] == 1
+    assert marked["sex: female"] == 0
+    assert marked["race: Black"] == 0.5
     assert "race: other" not in report
+    assert report["race: Black"]["n"] == 2 and report["race: Black"]["small"] is True
+
+
+def test_figures_of_a_group_are_those_of_its_faces_alone() -> None:
+    rng = np.random.default_rng(1)
+    hidden = rng.random((120, 196)) < 0.2
+    clean, occluded = rng.normal(0, 1, (2, 120, 196)).astype(np.float32)
+    occluded += hidden
+    used = rng.random((120, 196)) < 0.9
+    things = np.where(rng.random(120) < 0.9, "card", "sheet")
+    s = Scored(clean, occluded, clean > 1, occluded > 1, hidden, used, things, rng.random(120))
+    members = occluder_groups(s.category.tolist(), s.coverage)
+    members["nearly all"] = np.arange(120) < 110
+    counts = resamples(120)[:100]
+    report = by_group(s, members, counts)
+    assert sum(one["n"] for name, one in report.items() if name.startswith("occluder")) == 120
+    assert {name for name, one in report.items() if not one.get("small")} == {"nearly all"} | {
+        name for name, some in members.items() if some.sum() >= 100
+    }
+    for name, some in members.items():
+        alone = figures(s.take(some), counts[:, some])
+        for key in ("auroc", "recall", "false_positive_share_clean"):
+            assert report[name][key] == alone[key]
+            assert alone[key]["low"] < alone[key]["value"] < alone[key]["high"]
+
+
+def test_a_group_without_a_hidden_patch_has_only_false_positives() -> None:
+    s = scored(photos(2), np.arange(2), CUTOUTS, greenness, Thresholds(0.3, 0.3), seed=7)
+    s.hidden[1] = False
+    report = by_group(s, {"second": np.array([False, True])}, resamples(2))
+    assert set(report["second"]) == {"n", "small", "false_positive_share_clean"}
+
+
+def test_many_photos_of_one_person_make_wider_intervals() -> None:
+    people = ["a"] * 6 + ["b"] * 6
+    clean = np.repeat(np.array([[0.0], [1.0]], dtype=np.float32), 6, axis=0) * np.ones((1, 196))
+    s = scored(photos(12), np.arange(12), CUTOUTS, greenness, Thresholds(0.3, 0.3), seed=7)
+    s.clean_above[:] = clean > 0.5
+    apart, together = (
+        figures(s, resamples(12, who))["false_positive_share_clean"] for who in (None, people)
+    )
+    assert apart["value"] == together["value"] == 0.5
+    assert (together["low"], together["high"]) == (0, 1)
+    assert apart["low"] > 0 and apart["high"] < 1

@@ -1,6 +1,6 @@
 import numpy as np
 
-from latent_ofer.evaluation.grouping import groups, occluder_groups
+from latent_ofer.evaluation.grouping import groups, occluder_groups, size_of
 
 
 def members(found: dict[str, np.ndarray]) -> dict[str, list[int]]:
@@ -42,3 +42,9 @@ def test_hidden_faces_are_grouped_by_what_hides_them_and_how_much() -> None:
 def test_what_is_not_known_makes_no_group() -> None:
     assert groups([{}, {}]) == {}
     assert occluder_groups() == {}
+
+
+def test_groups_below_a_hundred_faces_are_marked() -> None:
+    faces = np.arange(200)
+    assert size_of(faces < 99) == {"n": 99, "small": True}
+    assert size_of(faces < 100) == {"n": 100}

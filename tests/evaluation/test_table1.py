@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
+from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import figures, scored
-from latent_ofer.evaluation.patch_scores import Detectors, Truth, kinds_of, read_scores, subset
+from latent_ofer.evaluation.patch_scores import Detectors, Truth, read_scores
 from latent_ofer.evaluation.table1 import (
     BASELINES,
     against,
     area_difference,
     errors_by_place,
     evaluate_table1,
+    measured_kind,
     roc,
     table,
 )
@@ -45,7 +48,7 @@ def photos(count: int, source: str = "utkface", grey: bool = False) -> FaceSet:
         labels=np.full(count, -1),
         targets=np.zeros((count, 8), dtype=np.float32),
         subjects=[""] * count,
-        tags=[{}] * count,
+        tags=[{"sex": str(i % 2), "age": "40"} for i in range(count)],
     )
 
 
@@ -67,12 +70,12 @@ def detectors(name: str, look: Callable[[Pixels], np.ndarray], digest: str = "0"
 def test_figures_are_those_of_the_detection_test(tmp_path: Path) -> None:
     pool = FacePool([photos(10)])
     both = [detectors("default", greenness), detectors("paper", blind)]
-    kept = read_scores(pool, CUTOUTS, both, tmp_path, SETTINGS)
+    kept = measured_kind(pool, CUTOUTS, both, tmp_path, SETTINGS)
     report = table({"colour": kept}, both, seed=3)
     json.dumps(report, allow_nan=False)
     for name, look in (("default", greenness), ("paper", blind)):
         alone = scored(pool, np.arange(10), CUTOUTS, look, Thresholds(0.3, 0.3), seed=7)
-        expected = figures(alone, np.random.default_rng(3))
+        expected = figures(alone, resample_counts(10, np.random.default_rng(3)))
         assert {key: report[name]["colour"][key] for key in expected} == expected
     better = report["paper"]["colour"]["default_better_by"]
     assert better["low"] > 0.2
@@ -157,11 +160,12 @@ def test_the_area_under_the_points_of_the_curve_is_the_auroc() -> None:
 
 def test_differences_are_paired() -> None:
     truth, scores = made_up()
-    rng = np.random.default_rng
-    same = area_difference(truth, scores[1], 3 * scores[1] + 1, rng(0))
+    counts = resample_counts(60, np.random.default_rng(0))
+    same = area_difference(truth, scores[1], 3 * scores[1] + 1, counts)
     assert (same["value"], same["low"], same["high"]) == pytest.approx((0, 0, 0), abs=1e-6)
-    worse = scores[1] + rng(1).normal(0, 0.3, scores[1].shape).astype(np.float32)
-    little = area_difference(truth, scores[1], worse, rng(0))
+    noise = np.random.default_rng(1)
+    worse = scores[1] + noise.normal(0, 0.3, scores[1].shape).astype(np.float32)
+    little = area_difference(truth, scores[1], worse, counts)
     assert 0 < little["low"] < little["value"] < little["high"] < 0.05
 
 
@@ -181,27 +185,19 @@ def test_errors_are_counted_where_they_are() -> None:
     assert miss[5][5] is None
 
 
-def test_grey_photos_count_only_where_there_is_no_ferplus() -> None:
-    colour, grey = photos(3), photos(2, "lfw", grey=True)
-    ferplus = photos(2, "ferplus", grey=True)
-    assert {k: len(p) for k, p in kinds_of(FacePool([colour, grey, ferplus])).items()} == {
-        "colour": 3,
-        "grey": 2,
-    }
-    kinds = kinds_of(FacePool([grey, ferplus]))
-    assert {k: p.native(0).source for k, p in kinds.items()} == {"grey": "ferplus"}
-    assert kinds_of(FacePool([grey, colour]))["grey"].native(0).source == "lfw"
-
-
-def test_a_limit_picks_the_same_faces_in_any_order() -> None:
-    pool = FacePool([photos(9)])
-    turned = pool.take(np.arange(9)[::-1])
-    picked, again = (
-        {faces.native(row).name for row in range(4)}
-        for faces in (subset(pool, 4, seed=1), subset(turned, 4, seed=1))
-    )
-    assert picked == again
-    assert len(subset(pool, None, 1)) == 9
+def test_photos_of_one_person_are_drawn_together(tmp_path: Path) -> None:
+    faces = photos(12)
+    same = replace(faces, subjects=["one"] * 6 + ["other"] * 6)
+    some = detectors("default", greenness)
+    widths = []
+    for pool in (FacePool([faces]), FacePool([same])):
+        kind = measured_kind(pool, CUTOUTS, [some], tmp_path, SETTINGS)
+        kind.scores["default"][0] = np.repeat([0, 1], 6)[:, None]
+        clean = table({"colour": kind}, [some], seed=3)["default"]["colour"]
+        for report in (clean, clean["by_group"]["age: 30-49"]):
+            share = report["false_positive_share_clean"]
+            widths.append(share["high"] - share["low"])
+    assert widths[0] == widths[1] < widths[2] == widths[3] == 1
 
 
 def test_detectors_that_are_not_trained_say_so_and_the_rest_is_measured(tmp_path: Path) -> None:
@@ -221,7 +217,7 @@ def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(
 ) -> None:
     pool = FacePool([photos(4)])
     both = [detectors("default", greenness), detectors("paper", blind)]
-    kept = read_scores(pool, CUTOUTS, both, tmp_path / "cache", SETTINGS)
+    kept = measured_kind(pool, CUTOUTS, both, tmp_path / "cache", SETTINGS)
     missing = {name: {"missing": "Train them first."} for name in BASELINES}
     rows = {**table({"colour": kept}, both, seed=3), **missing}
     write_table1({"split": "val", "seed": 3, "detectors": rows}, tmp_path)
@@ -230,8 +226,21 @@ def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(
     assert len(shown) == 6
     assert "94.1" in shown[1] and "Train them first." in shown[2]
     summary = json.loads((tmp_path / "summary.json").read_text())
-    group = summary["details"]["detectors"]["paper"]["colour"]["by_category"]
+    group = summary["details"]["detectors"]["paper"]["colour"]["by_group"]
     assert all(one["small"] for one in group.values())
+    assert {"sex: male", "age: 30-49"} < set(group)
+    found = summary["details"]["detectors"]["default"]["colour"]["by_group"]
+    groups = {
+        line.split(" | ")[0]: line.split(" | ")
+        for line in (tmp_path / "groups.md").read_text().splitlines()
+        if line.startswith("| colour")
+    }
+    assert list(groups) == [f"| colour, {name}" for name in found]
+    assert any(name.startswith("| colour, occluder: ") for name in groups)
+    assert any(name.startswith("| colour, coverage: ") for name in groups)
+    cells = groups["| colour, sex: male"]
+    assert cells[1] == "2" and "fewer than 100" in cells[-1]
+    assert cells[3].startswith(f"{found['sex: male']['auroc']['value']:.3f} [")
     assert {path.name for path in tmp_path.glob("*.png")} == {
         "colour-roc.png",
         "colour-false-positive-by-place.png",

@@ -1,14 +1,22 @@
 """Table 8 on drawn faces and repairs whose figures are known beforehand."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers import drawn_face
+from latent_ofer.datasets.face_set import FaceSet
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
+from latent_ofer.evaluation.pools import kinds_of
 from latent_ofer.evaluation.repair import mean_fill, quality
+from latent_ofer.evaluation.repair_bench import Intervals
+from latent_ofer.evaluation.repaired_faces import CLEAN, Measured
+from latent_ofer.evaluation.repairers import SHIPPED
 from latent_ofer.evaluation.report import Table
-from latent_ofer.evaluation.table8 import evaluate_table8, kinds_of, together
+from latent_ofer.evaluation.table8 import Kind, evaluate_table8, shipped_by_group, together
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import touched_patches
 from latent_ofer.occlusion.seeds import image_rng
@@ -74,6 +82,51 @@ def test_everything_that_is_promised_lies_in_the_folder(folder: Path, table: Tab
     assert list(conditions) == ["1-10", "10-20", "20-30", "30-40", "40-50", "50-60", "objects"]
     for (low, high), name in zip(BINS, conditions, strict=False):
         assert low < conditions[name]["share_of_pixels_hidden"] <= high
+
+
+def test_the_shipped_repair_is_shown_by_group(folder: Path, table: Table) -> None:
+    found = table.details["kinds"]["colour"]["shipped_by_group"]
+    assert list(found) == ["20-30", "objects"]
+    # Nobody's age, sex or race is known among the drawn faces.
+    assert found["20-30"] == {}
+    assert found["objects"]["occluder: hand"]["n"] == 5
+    row = {row.name: row for row in table.rows}[f"colour, objects: {SHIPPED}"]
+    assert found["objects"]["occluder: hand"]["psnr"] == row.figures["psnr"]
+    text = (folder / "report" / "groups.md").read_text()
+    (line,) = [line for line in text.splitlines() if "colour, objects, occluder: hand" in line]
+    assert line.split(" | ")[1] == "5" and "fewer than 100" in line
+    assert f"{row.figures['psnr']['value']:.2f} [" in line
+
+
+def test_a_group_of_people_has_the_mean_of_its_own_faces() -> None:
+    faces = drawn_set(4, tags=[{"sex": "0"}, {"sex": "1"}, {"sex": "1"}, {}])
+    psnr = np.array([20.0, 30.0, 34.0, 90.0])
+    clean = {"read judge": np.eye(8)[[1, 1, 1, 1]]}
+    shipped = {"psnr": psnr, "read judge": np.eye(8)[[1, 1, 2, 2]]}
+    measured = Measured(np.full(4, ""), np.full(4, 0.25), np.full(4, 0.3), {})
+    measured.figures.update({CLEAN: clean, SHIPPED: shipped})
+    kind = Kind("colour", FacePool([faces]), {}, {"20-30": measured})
+    found = shipped_by_group(kind, "20-30", Intervals(4, 7))
+    assert list(found) == ["sex: male", "sex: female"]
+    assert found["sex: female"]["n"] == 2 and found["sex: female"]["small"] is True
+    assert found["sex: female"]["psnr"]["value"] == 32
+    assert found["sex: female"]["kept"]["value"] == 0.5
+    assert found["sex: male"]["kept"]["value"] == 1
+
+
+def drawn_set(count: int, tags: list[Mapping[str, str]]) -> FaceSet:
+    face, points = drawn_face()
+    return FaceSet(
+        np.stack([face] * count),
+        np.stack([points] * count),
+        np.ones(count, dtype=bool),
+        ["utkface"] * count,
+        [f"{row}.webp" for row in range(count)],
+        np.full(count, -1),
+        np.zeros((count, 8), dtype=np.float32),
+        [""] * count,
+        tags,
+    )
 
 
 def test_bins_are_averaged_face_by_face() -> None:

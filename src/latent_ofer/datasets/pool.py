@@ -1,6 +1,6 @@
 """Clean faces of several data sets behind one index, and their copies with an object."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,21 @@ class FacePool:
     def take(self, rows: Rows) -> "FacePool":
         """The faces at `rows`, in that order; no picture is copied."""
         return FacePool(self.sets, self._rows[rows])
+
+    @property
+    def people(self) -> list[str]:
+        """Who each face is, as ``source/subject``; empty where unknown."""
+        known = [(faces.sources[place], faces.subjects[place]) for faces, place in self._places()]
+        return [subject and f"{source}/{subject}" for source, subject in known]
+
+    @property
+    def tags(self) -> list[Mapping[str, str]]:
+        """What else is known of each face: age, sex, race ..."""
+        return [faces.tags[place] for faces, place in self._places()]
+
+    def _places(self) -> list[tuple[FaceSet, int]]:
+        numbers = zip(self._set.tolist(), self._place.tolist(), strict=True)
+        return [(self.sets[number], place) for number, place in numbers]
 
     @property
     def channels(self) -> int:

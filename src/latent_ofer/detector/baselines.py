@@ -5,6 +5,7 @@ of the encoder's last layer with all patches seen. Two look at pixels.
 """
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,13 @@ def train_detector_baselines(sources: Sources, runs: Path, config: str, resume: 
 
     Thresholds let the same share of the patches of clean dev faces pass as the shipped
     detectors' do, colour and grey apart.
+
+    Raises
+    ------
+    ImportError
+        Without scikit-learn, before anything is trained.
     """
+    _check_scikit_learn()
     recipe = load_recipe(DetectorBaselinesRecipe, config, STAGE)
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
     mae = load_mae(runs, config)
@@ -143,6 +150,14 @@ def train_detector_baselines(sources: Sources, runs: Path, config: str, resume: 
         name: value for name, value in baselines.state_dict().items() if not name.startswith("mae.")
     }
     return save_weights(runs / STAGE, tensors, about)
+
+
+def _check_scikit_learn() -> None:
+    if find_spec("sklearn") is None:
+        raise ImportError(
+            "training the detector baselines needs scikit-learn (it is missing): "
+            'pip install "latent-ofer[evaluate]"'
+        )
 
 
 def _drawn(count: int, wanted: int, seed: int) -> Tensor:

@@ -15,7 +15,7 @@ from latent_ofer.datasets.challenge_lists import read_list, restrict
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.listing import Listing
 from latent_ofer.datasets.pool import FacePool
-from latent_ofer.datasets.prepare import content_key, prepare
+from latent_ofer.datasets.prepare import content_key, prepare, summary
 from latent_ofer.datasets.registry import data_set
 from latent_ofer.datasets.sources import Sources, Split
 from latent_ofer.errors import DataError
@@ -42,7 +42,8 @@ class ChosenFaces:
     digests : mapping of str to str
         SHA-256 of the data, by name.
     about : mapping
-        For the report: data, split, how many of how many faces, seed.
+        For the report: data, split, how many of how many faces, seed, and how many pictures of
+        a set were left out because no face was found.
     """
 
     pool: FacePool
@@ -87,6 +88,8 @@ def choose_faces(sources: Sources, split: Split, limit: int | None, seed: int) -
     about = {"data": str(sources) if sources.sets else "FERPlus, majority labels"}
     sets = sources.labelled(split).sets
     about["split"] = SPLITS.get(split, split)
+    if sources.sets:
+        about["prepared"] = " ".join(sources.summaries())
     return _chosen(sets, sources.digests("labels"), about, limit, seed)
 
 
@@ -121,6 +124,7 @@ def choose_listed(
     about["split"] = " + ".join(f"{SPLITS.get(split, split)}" for split in sorted(splits))
     crops = data_set(listing.name).crops
     sets = [prepare(listing, split, cache, crops=crops) for split in sorted(splits)]
+    about["prepared"] = str(summary(listing, cache, crops=crops))
     digests = {listing.name: content_key(listing, crops=crops, cache_dir=cache)}
     return _chosen(sets, digests, about, limit, seed)
 

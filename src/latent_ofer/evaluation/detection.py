@@ -1,12 +1,11 @@
 """The detection test: which patches of a face an unseen object hides; and real masks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
@@ -24,10 +23,11 @@ from latent_ofer.detector.scores import auroc, average_precision, threshold_at
 from latent_ofer.evaluation.bootstrap import (
     measured,
     resample_counts,
+    resampled_auroc,
     resampled_curves,
     resampled_ratio,
 )
-from latent_ofer.evaluation.people import groups
+from latent_ofer.evaluation.grouping import Members, groups, occluder_groups, size_of
 from latent_ofer.occlusion.objects import Cutout, load_cutouts
 from latent_ofer.occlusion.patches import GRID, border_patches, occluded_patches
 from latent_ofer.progress import track
@@ -35,7 +35,6 @@ from latent_ofer.weights_folder import Thresholds
 
 SEED = 7
 AT_ONCE = 256
-COVERAGE_BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
 REAL_FALSE_POSITIVES = 0.02
 REAL_PATCHES = {
     "mask": [(row, column) for row in range(9, 13) for column in range(4, 10)],
@@ -45,6 +44,8 @@ REAL_PATCHES = {
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Counts = NDArray[np.float32]
+"""(R, n): how often each face is drawn in each resample."""
 Scores = Callable[[Pixels], NDArray[Any]]
 """Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden."""
 
@@ -76,6 +77,11 @@ class Scored:
     category: NDArray[np.str_]
     coverage: NDArray[np.float64]
 
+    def take(self, members: Mask) -> "Scored":
+        """Some of the faces."""
+        fields = self.__dataclass_fields__
+        return Scored(**{name: getattr(self, name)[members] for name in fields})
+
 
 def evaluate_detection(
     data: Path,
@@ -104,8 +110,9 @@ def evaluate_detection(
     Returns
     -------
     dict
-        Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "by_group": {...},
-        "mask": {...}, "sunglasses": {...}}``. Each measured value is
+        Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "mask": {...},
+        "sunglasses": {...}}``; colour and grey hold `figures` and, as ``"by_group"``, those of
+        `by_group`. Each measured value is
         ``{"value", "low", "high"}`` with its 95 % interval over images.
     """
     rng = np.random.default_rng(seed)
@@ -117,10 +124,10 @@ def evaluate_detection(
     report: dict[str, Any] = {"seed": seed, "split": "val"}
     for kind, rows in (("colour", colour), ("grey", grey)):
         faces = scored(pool, rows, cutouts, scores, thresholds, seed)
-        report[kind] = figures(faces, rng)
-        if kind == "colour":
-            people = groups([photos.rows[row] for row in rows])
-            report["by_group"] = by_group(faces, people, rng)
+        of_kind = pool.take(rows)
+        counts = resample_counts(len(rows), rng, people=of_kind.people)
+        members = groups(of_kind.tags) | occluder_groups(faces.category.tolist(), faces.coverage)
+        report[kind] = figures(faces, counts) | {"by_group": by_group(faces, members, counts)}
     dev = read_faces(data, "dev", cache)
     clean = scores(dev.take(dev.colour).images[:limit])
     threshold = threshold_at(clean, REAL_FALSE_POSITIVES)
@@ -188,9 +195,8 @@ def _scores(faces: Pixels, scores: Scores, thresholds: Thresholds) -> tuple[Floa
     return values, values > limits[:, None]
 
 
-def figures(s: Scored, rng: Generator) -> dict[str, Any]:
-    """All figures of one kind of faces."""
-    counts = resample_counts(len(s.clean), rng)
+def figures(s: Scored, counts: Counts) -> dict[str, Any]:
+    """All figures of one kind of faces, n of them; `counts` (R, n) are resamples of these."""
     used, hidden = s.used, s.used & s.hidden
     area, precision = resampled_curves(counts, s.occluded, s.hidden, used)
     hits = (s.occluded_above & hidden).sum(axis=1)
@@ -207,33 +213,49 @@ def figures(s: Scored, rng: Generator) -> dict[str, Any]:
         "accuracy": _ratio(right, used.sum(axis=1) + patches, counts),
         "precision": _ratio(hits, raised + false_clean, counts),
         "recall": _ratio(hits, hidden.sum(axis=1), counts),
-        "false_positive_share_clean": _ratio(
-            false_clean, np.full(len(false_clean), patches), counts
-        ),
+        "false_positive_share_clean": _clean_share(s, counts),
         "hidden_share": float(hidden.sum() / used.sum()),
-        "by_category": {str(name): _group(s, s.category == name) for name in np.unique(s.category)},
-        "by_coverage": {
-            f"{100 * low:g}-{100 * high:g} %": _group(s, band)
-            for low, high in COVERAGE_BANDS
-            if (band := (s.coverage > low) & (s.coverage <= high)).any()
-        },
     }
 
 
-def by_group(s: Scored, people: Mapping[str, Mask], rng: Generator) -> dict[str, Any]:
-    """False positives on clean copies, and the figures behind objects, of each group."""
-    report = {}
-    for name, chosen in people.items():
-        if not chosen.any():
-            continue
-        false = s.clean_above[chosen].sum(axis=1)
-        patches = np.full(len(false), s.clean.shape[1])
-        counts = resample_counts(len(false), rng)
-        report[name] = {
-            **_group(s, chosen),
-            "false_positive_share_clean": _ratio(false, patches, counts),
-        }
+def by_group(s: Scored, members: Members, counts: Counts) -> dict[str, dict[str, Any]]:
+    """The main figures of each group.
+
+    Parameters
+    ----------
+    s : Scored
+        n faces.
+    members : dict of str to (n,) bool
+    counts : (R, n)
+        Resamples of all n faces: a group is resampled as a part of them.
+
+    Returns
+    -------
+    dict
+        By name of the group: ``"n"``, ``"small"`` where it is, ``"auroc"`` and ``"recall"`` (not
+        where the objects hide no patch), ``"false_positive_share_clean"``.
+    """
+    return {name: _group(s.take(some), some, counts[:, some]) for name, some in members.items()}
+
+
+def _group(s: Scored, members: Mask, counts: Counts) -> dict[str, Any]:
+    hidden = s.used & s.hidden
+    report = size_of(members)
+    if hidden.any():
+        value = auroc(s.occluded[s.used], s.hidden[s.used])
+        area = resampled_auroc(counts, s.occluded, s.hidden, s.used)
+        report["auroc"] = measured(value, area)
+        report["recall"] = _ratio(
+            (s.occluded_above & hidden).sum(axis=1), hidden.sum(axis=1), counts
+        )
+    report["false_positive_share_clean"] = _clean_share(s, counts)
     return report
+
+
+def _clean_share(s: Scored, counts: Counts) -> dict[str, float]:
+    """Share of the clean copies' patches above the threshold."""
+    faces, patches = s.clean.shape
+    return _ratio(s.clean_above.sum(axis=1), np.full(faces, patches), counts)
 
 
 def real_found(scores: NDArray[Any], threshold: float, places: list[tuple[int, int]]) -> Floats:
@@ -244,21 +266,7 @@ def real_found(scores: NDArray[Any], threshold: float, places: list[tuple[int, i
     return found
 
 
-def _group(s: Scored, chosen: Mask) -> dict[str, Any]:
-    """Point figures of some of the faces."""
-    used = s.used[chosen]
-    hidden = s.hidden[chosen][used]
-    above = s.occluded_above[chosen][used]
-    return {
-        "n": int(chosen.sum()),
-        "auroc": auroc(s.occluded[chosen][used], hidden),
-        "recall": float(above[hidden].mean()) if hidden.any() else float("nan"),
-    }
-
-
-def _ratio(
-    part: NDArray[Any], whole: NDArray[Any], counts: NDArray[np.float32]
-) -> dict[str, float]:
+def _ratio(part: NDArray[Any], whole: NDArray[Any], counts: Counts) -> dict[str, float]:
     total = float(whole.sum())
     value = float(part.sum()) / total if total else float("nan")
     return measured(value, resampled_ratio(counts, part, whole))

@@ -1,6 +1,7 @@
 """Groups of faces by what is known of them: every figure is shown for each group too."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,12 @@ def occluder_groups(
             for low, high in COVERAGE_BANDS
         }
     return _peopled(members)
+
+
+def size_of(members: NDArray[np.bool_]) -> dict[str, Any]:
+    """Number of a group's faces as ``"n"``, and the mark of a small group."""
+    size = int(members.sum())
+    return {"n": size} | ({"small": True} if size < SMALL else {})
 
 
 def _peopled(members: Members) -> Members:

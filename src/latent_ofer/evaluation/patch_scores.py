@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.pool import FacePool, Native, Pixels, protocol_copy, resized
 from latent_ofer.evaluation.detection import AT_ONCE, Floats, Mask
-from latent_ofer.evaluation.subsets import chosen
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.progress import track
@@ -64,23 +63,6 @@ class Truth:
     category: NDArray[np.str_]
     coverage: NDArray[np.float64]
     grey: Mask
-
-
-def kinds_of(pool: FacePool) -> dict[str, FacePool]:
-    """Colour faces and grey ones apart; a kind without faces is left out.
-
-    Grey are those of FERPlus alone where there are any, as the protocol has it.
-    """
-    ferplus = np.array([pool.native(row).source == "ferplus" for row in range(len(pool))])
-    grey = ferplus if ferplus.any() else ~pool.colour
-    kinds = {"colour": pool.colour, "grey": grey}
-    return {kind: pool.take(np.flatnonzero(of)) for kind, of in kinds.items() if of.any()}
-
-
-def subset(pool: FacePool, limit: int | None, seed: int) -> FacePool:
-    """So many of the faces, the same on any machine; all without a limit."""
-    faces = [pool.native(row) for row in range(len(pool))]
-    return pool.take(chosen([f"{face.source}/{face.name}" for face in faces], limit, seed))
 
 
 def read_scores(

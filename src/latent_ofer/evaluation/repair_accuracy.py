@@ -17,7 +17,6 @@ from latent_ofer.evaluation.repair_bench import (
     Intervals,
     Values,
     kept,
-    people_of,
 )
 from latent_ofer.evaluation.repaired_faces import CLEAN, Measured
 from latent_ofer.evaluation.repairers import MAE, NONE, NotTrained
@@ -80,7 +79,7 @@ def accuracy_rows(
     list of Row
         Differences are paired: "better" means that the interval excludes 0.
     """
-    among = Intervals(len(pool), bench.seed, people_of(pool))
+    among = Intervals(len(pool), bench.seed, pool.people)
     rows = [Row(f"{prefix}{CLEAN}", _figures(found, CLEAN, pool.labels, among))]
     for one in bench.repairers:
         name, beside = f"{prefix}{one.name}", {}
@@ -102,7 +101,7 @@ def accuracy_rows(
 
 def details(bench: Bench, pool: FacePool, found: Measured) -> dict[str, Any]:
     """Counts, and accuracy by category and coverage of what hides the faces."""
-    among = Intervals(len(pool), bench.seed, people_of(pool))
+    among = Intervals(len(pool), bench.seed, pool.people)
     groups = occluder_groups(found.category.tolist(), found.coverage)
     by_group: dict[str, Any] = {}
     for group, members in groups.items():

@@ -14,7 +14,8 @@ from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.evaluation.plots import sample_sheet
-from latent_ofer.evaluation.repaired_faces import Detector, Measured, Reader, Task, ids_of, measure
+from latent_ofer.evaluation.pools import subset
+from latent_ofer.evaluation.repaired_faces import Detector, Measured, Reader, Task, measure
 from latent_ofer.evaluation.repairers import (
     NONE,
     Mask,
@@ -25,7 +26,6 @@ from latent_ofer.evaluation.repairers import (
     opened,
     trained,
 )
-from latent_ofer.evaluation.subsets import chosen
 from latent_ofer.occlusion.exact import luma
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.pipeline import DetectorName, LatentOFER
@@ -83,7 +83,7 @@ class Bench:
 
     def subset(self, pool: FacePool) -> FacePool:
         """The faces that `limit` and `seed` pick, the same on any machine."""
-        return pool.take(chosen(ids_of(pool), self.limit, self.seed))
+        return subset(pool, self.limit, self.seed)
 
     def task(self, title: str, pool: FacePool, settings: Settings, cutouts: list[Cutout]) -> Task:
         """Faces hidden in one way; objects are found by the detector, other holes are known."""
@@ -219,17 +219,6 @@ def kept(figures: Mapping[str, Values], clean: Mapping[str, Values]) -> Values |
     if key not in figures:
         return None
     return np.asarray(figures[key].argmax(1) == clean[key].argmax(1))
-
-
-def people_of(pool: FacePool) -> list[str]:
-    """Who each face of a pool is; empty where unknown."""
-    known = {
-        (source, name): subject and f"{source}/{subject}"
-        for faces in pool.sets
-        for source, name, subject in zip(faces.sources, faces.names, faces.subjects, strict=True)
-    }
-    natives = (pool.native(row) for row in range(len(pool)))
-    return [known[face.source, face.name] for face in natives]
 
 
 def draw_samples(path: Path, title: str, faces: Sequence[Task], bench: Bench) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.pool import FacePool, resized
+from latent_ofer.evaluation.pools import ids_of
 from latent_ofer.evaluation.repair import quality
 from latent_ofer.evaluation.repairers import Mask, Pixels, Repairer
 from latent_ofer.occlusion.objects import Cutout
@@ -155,12 +156,6 @@ class Measured:
             for name, arrays in self.figures.items()
         }
         return Measured(self.category[rows], self.coverage[rows], self.flagged[rows], figures)
-
-
-def ids_of(pool: FacePool) -> list[str]:
-    """``source/name`` of each face of a pool."""
-    natives = (pool.native(row) for row in range(len(pool)))
-    return [f"{face.source}/{face.name}" for face in natives]
 
 
 def measure(

@@ -1,31 +1,32 @@
 """Table 1: every detector on the same patches (paper, Table 1; protocols, *Detection test*)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels
 from latent_ofer.backends.choose import BackendName
 from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
 from latent_ofer.errors import LatentOFERError
-from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_curves
-from latent_ofer.evaluation.detection import SEED, Floats, Scored, figures
+from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_auroc
+from latent_ofer.evaluation.detection import SEED, Counts, Floats, Scored, by_group, figures
+from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
 from latent_ofer.evaluation.patch_scores import (
     Detectors,
     Settings,
     Truth,
-    kinds_of,
     read_scores,
-    subset,
 )
+from latent_ofer.evaluation.pools import kinds_of, subset
+from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.pipeline import DetectorName, LatentOFER
 from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
@@ -40,6 +41,40 @@ PAPER = {
 }
 """In per cent, on its own faces with hands and cups (Syn-KDEF)."""
 ROC_SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 1, 81)])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Faces of one kind, n of them, as every detector met them.
+
+    Attributes
+    ----------
+    truth : Truth
+    scores : dict of str to (2, n, 196) float
+        Of the clean copies and the occluded ones, by the name of the detector.
+    people : list of n str
+        Who each is, empty where unknown.
+    members : dict of str to (n,) bool
+        Groups of people, and of what hides the faces.
+    """
+
+    truth: Truth
+    scores: dict[str, Floats]
+    people: list[str]
+    members: Members
+
+
+def measured_kind(
+    pool: FacePool,
+    cutouts: list[Cutout],
+    detectors: Sequence[Detectors],
+    cache: Path,
+    settings: Settings,
+) -> Kind:
+    """Score both copies of the faces of a pool, or read what is in the cache."""
+    truth, scores = read_scores(pool, cutouts, detectors, cache, settings)
+    members = groups(pool.tags) | occluder_groups(truth.category.tolist(), truth.coverage)
+    return Kind(truth, scores, pool.people, members)
 
 
 def shipped_detector(
@@ -125,7 +160,7 @@ def evaluate_table1(
     pool, cutouts = sources.pool("val"), sources.cutouts("val")
     cache = sources.cache / "patch_scores"
     kinds = {
-        kind: read_scores(
+        kind: measured_kind(
             subset(faces, limit, seed), cutouts, detectors, cache, settings | {"kind": kind}
         )
         for kind, faces in kinds_of(pool).items()
@@ -134,7 +169,7 @@ def evaluate_table1(
 
 
 def table(
-    kinds: Mapping[str, tuple[Truth, dict[str, Floats]]],
+    kinds: Mapping[str, Kind],
     detectors: Sequence[Detectors],
     seed: int,
 ) -> dict[str, dict[str, Any]]:
@@ -146,11 +181,17 @@ def table(
         By name: ``"digest"``, ``"thresholds"``, and for each kind the `figures` of the
         detection test with
 
+        - ``"by_group"``: those of `by_group`,
         - ``"default_better_by"``: AUROC of the default detector minus this one's, paired (not
           for the default one itself),
         - ``"roc"``: ``{"false_positive", "recall"}``, points of the curve,
         - ``"errors_by_place"``: ``{"false_positive", "miss"}``, 14 x 14 each.
     """
+    # The same for all: every detector meets the same resamples.
+    resamples = {
+        kind: resample_counts(len(faces.people), np.random.default_rng(seed), people=faces.people)
+        for kind, faces in kinds.items()
+    }
     report: dict[str, dict[str, Any]] = {}
     for some in detectors:
         for name, thresholds in some.thresholds.items():
@@ -158,13 +199,14 @@ def table(
                 "digest": some.digest,
                 "thresholds": asdict(thresholds),
             }
-            for kind, (truth, scores) in kinds.items():
+            for kind, of_kind in kinds.items():
+                truth, scores, counts = of_kind.truth, of_kind.scores, resamples[kind]
                 faces = against(truth, scores[name], thresholds)
-                # The same generator for all: every detector meets the same resamples.
-                row[kind] = figures(faces, np.random.default_rng(seed))
+                row[kind] = figures(faces, counts)
+                row[kind]["by_group"] = by_group(faces, of_kind.members, counts)
                 if name != FIRST:
                     row[kind]["default_better_by"] = area_difference(
-                        truth, scores[FIRST][1], scores[name][1], np.random.default_rng(seed)
+                        truth, scores[FIRST][1], scores[name][1], counts
                     )
                 row[kind]["roc"] = roc(faces)
                 row[kind]["errors_by_place"] = errors_by_place(faces)
@@ -188,11 +230,10 @@ def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
     )
 
 
-def area_difference(truth: Truth, one: Floats, other: Floats, rng: Generator) -> dict[str, float]:
+def area_difference(truth: Truth, one: Floats, other: Floats, counts: Counts) -> dict[str, float]:
     """AUROC of `one` minus that of `other`, (n, N) scores of the same occluded copies."""
-    counts = resample_counts(len(one), rng)
     used, hidden = truth.used, truth.hidden
-    areas = [resampled_curves(counts, scores, hidden, used)[0] for scores in (one, other)]
+    areas = [resampled_auroc(counts, scores, hidden, used) for scores in (one, other)]
     values = [auroc(scores[used], hidden[used]) for scores in (one, other)]
     return measured(values[0] - values[1], areas[0] - areas[1])
 

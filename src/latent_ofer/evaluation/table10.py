@@ -11,7 +11,7 @@ from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.grouping import SMALL, occluder_groups
 from latent_ofer.evaluation.plots import bars
 from latent_ofer.evaluation.repair_accuracy import labelled
-from latent_ofer.evaluation.repair_bench import RECOGNISER, Bench, Intervals, people_of
+from latent_ofer.evaluation.repair_bench import RECOGNISER, Bench, Intervals
 from latent_ofer.evaluation.repaired_faces import CLEAN, Measured, Reader, measure
 from latent_ofer.evaluation.repairers import (
     NONE,
@@ -117,7 +117,7 @@ def evaluate_table10(bench: Bench, heads: Reader | NotTrained, folder: Path) -> 
     ]
     found = measure(task, compared, [bench.recogniser, *readers], bench.cache)
     right = _right(found, pool.labels)
-    among = Intervals(len(pool), bench.seed, people_of(pool))
+    among = Intervals(len(pool), bench.seed, pool.people)
     figures = _figures(right, among)
     note = heads.note if isinstance(heads, NotTrained) else ""
     rows = [

@@ -81,9 +81,7 @@ def evaluate_table7(
             figures = _accuracy(entrant, found) | _cost(baselines.get(entrant.name))
             rows.append(Row(entrant.name, figures, note=note_of(entrant, [found])))
     rows += [
-        Row(name, paper=_paper(name), note=_on_affectnet(name))
-        for name in PAPER
-        if name != OURS
+        Row(name, paper=_paper(name), note=_on_affectnet(name)) for name in PAPER if name != OURS
     ]
     about = {**bench.about(), "GFLOPs": CONVENTION, "the paper's accuracy": "on RAF-DB"}
     details: dict[str, Any] = {

@@ -1,6 +1,5 @@
 """Table 8: how near repaired faces come to the true ones (paper, Table 8; *Repair test*)."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from latent_ofer.datasets.cache import replace_text
 from latent_ofer.datasets.pool import FacePool
-from latent_ofer.evaluation.grouping import SMALL, groups
+from latent_ofer.evaluation.group_table import write_groups
+from latent_ofer.evaluation.grouping import groups, occluder_groups, size_of
 from latent_ofer.evaluation.plots import lines_with_bands
+from latent_ofer.evaluation.pools import kinds_of
 from latent_ofer.evaluation.repair_bench import (
     Bench,
     Intervals,
     Values,
     draw_samples,
     kept,
-    people_of,
 )
 from latent_ofer.evaluation.repaired_faces import CLEAN, Measured, Task
 from latent_ofer.evaluation.repairers import (
@@ -54,6 +55,8 @@ GAINS = (
 )
 FIGURES = tuple(column.key for column in COLUMNS)
 OBJECTS = "objects"
+GROUPED = ("20-30", OBJECTS)
+"""Conditions whose figures are shown by group too."""
 
 PerFace = dict[str, dict[str, Values]]
 """By repairer, then figure: a number for each face."""
@@ -86,7 +89,8 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
     bench : Bench
     folder : Path
         Gets `summary.json`, `table.md` (holes of all six bins together, and objects),
-        `by-hole.md`, and for each kind plots by hole share and a sheet of samples.
+        `by-hole.md`, `groups.md` (the shipped repair), and for each kind plots by hole share and
+        a sheet of samples.
 
     Raises
     ------
@@ -99,12 +103,13 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
     ]
     rows = []
     for kind in kinds:
-        among = Intervals(len(kind.pool), bench.seed, people_of(kind.pool))
+        among = Intervals(len(kind.pool), bench.seed, kind.pool.people)
         holes = together([per_face(kind.found[name_of(share)]) for share in BINS])
         paper = PAPER if kind.name == "colour" else {}
         rows += repair_rows(bench, kind.name, holes, among, paper, {NONE: LOSES_LESS})
         behind = per_face(kind.found[OBJECTS])
         rows += repair_rows(bench, f"{kind.name}, {OBJECTS}", behind, among, {}, {})
+    of_kinds = {kind.name: details(bench, kind) for kind in kinds}
     table = Table(
         "table8",
         "Table 8: repaired faces against the true ones",
@@ -115,27 +120,21 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
         ),
         (*COLUMNS, *GAINS),
         rows,
-        {"kinds": {kind.name: details(bench, kind) for kind in kinds}, **bench.origins()},
+        {"kinds": of_kinds, **bench.origins()},
     )
     write_report(table, folder)
     text = "\n".join(markdown(part) for part in tables_by_hole(bench, kinds))
-    partial = folder / ".by-hole.md.partial"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, folder / "by-hole.md")
+    replace_text(folder / "by-hole.md", text)
+    by_group = {
+        f"{kind}, {condition if condition == OBJECTS else f'holes of {condition} %'}": some
+        for kind, one in of_kinds.items()
+        for condition, some in one["shipped_by_group"].items()
+    }
+    title = "Table 8: faces repaired by the shipped network against the true ones, by group"
+    write_groups(folder, title, table.protocol, COLUMNS, by_group)
     for kind in kinds:
         _draw(folder, kind, bench)
     return table
-
-
-def kinds_of(pool: FacePool) -> dict[str, FacePool]:
-    """Faces in colour, and those of FERPlus; grey photos of the archives belong to neither.
-
-    Where no face is FERPlus', every grey one belongs to the second kind.
-    """
-    sources = [pool.native(row).source for row in range(len(pool))]
-    ferplus = np.array([source == "ferplus" for source in sources], dtype=np.bool_)
-    rows = {"colour": pool.colour, "grey": ferplus if ferplus.any() else ~pool.colour}
-    return {name: pool.take(np.flatnonzero(some)) for name, some in rows.items() if some.any()}
 
 
 def measured_kind(bench: Bench, name: str, pool: FacePool) -> Kind:
@@ -210,7 +209,7 @@ def tables_by_hole(bench: Bench, kinds: Sequence[Kind]) -> list[Table]:
         )
         rows = []
         for kind in kinds:
-            among = Intervals(len(kind.pool), bench.seed, people_of(kind.pool))
+            among = Intervals(len(kind.pool), bench.seed, kind.pool.people)
             faces = {name: per_face(found) for name, found in kind.found.items()}
             for one in trained(bench.repairers):
                 figures = {
@@ -227,8 +226,8 @@ def tables_by_hole(bench: Bench, kinds: Sequence[Kind]) -> list[Table]:
 
 
 def details(bench: Bench, kind: Kind) -> dict[str, Any]:
-    """Figures of every repairer in every condition, and of the shipped one by group of people."""
-    among = Intervals(len(kind.pool), bench.seed, people_of(kind.pool))
+    """Figures of every repairer in every condition, and of the shipped one by group."""
+    among = Intervals(len(kind.pool), bench.seed, kind.pool.people)
     conditions = {}
     for name, found in kind.found.items():
         numbers = per_face(found)
@@ -240,28 +239,32 @@ def details(bench: Bench, kind: Kind) -> dict[str, Any]:
                 for repairer, figures in numbers.items()
             },
         }
-    holes = together([per_face(kind.found[name_of(share)]) for share in BINS])[SHIPPED]
-    by_group: dict[str, Any] = {}
-    for group, members in groups(tags_of(kind.pool)).items():
-        size = int(members.sum())
-        by_group[group] = {"n": size} | ({"small": True} if size < SMALL else {})
-        by_group[group] |= {key: among.mean(values, members) for key, values in holes.items()}
+    by_group = {name: shipped_by_group(kind, name, among) for name in GROUPED}
     return {"n": len(kind.pool), "conditions": conditions, "shipped_by_group": by_group}
 
 
-def tags_of(pool: FacePool) -> list[Mapping[str, str]]:
-    """What is known of each face of a pool: age, sex, race."""
-    known = {
-        (source, name): tags
-        for faces in pool.sets
-        for source, name, tags in zip(faces.sources, faces.names, faces.tags, strict=True)
+def shipped_by_group(kind: Kind, condition: str, among: Intervals) -> dict[str, dict[str, Any]]:
+    """Figures of the shipped repair in one condition, by group of people and of what hides.
+
+    Returns
+    -------
+    dict
+        By name of the group: ``"n"``, ``"small"`` where it is, and the figures of `per_face`.
+    """
+    found = kind.found[condition]
+    members = groups(kind.pool.tags)
+    # All holes of a condition are of one kind and size, objects are not.
+    if condition == OBJECTS:
+        members |= occluder_groups(found.category.tolist(), found.coverage)
+    figures = per_face(found)[SHIPPED]
+    return {
+        name: size_of(some) | {key: among.mean(values, some) for key, values in figures.items()}
+        for name, some in members.items()
     }
-    natives = (pool.native(row) for row in range(len(pool)))
-    return [known[face.source, face.name] for face in natives]
 
 
 def _draw(folder: Path, kind: Kind, bench: Bench) -> None:
-    among = Intervals(len(kind.pool), bench.seed, people_of(kind.pool))
+    among = Intervals(len(kind.pool), bench.seed, kind.pool.people)
     faces = [per_face(kind.found[name_of(share)]) for share in BINS]
     middles = [50 * sum(share) for share in BINS]
     for column in COLUMNS:

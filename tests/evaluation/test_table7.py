@@ -1,0 +1,104 @@
+"""Table 7: sizes and costs counted by hand, and accuracy beside them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from archives import Trained
+from chosen import Oracle, bench_of, chosen_faces, entrant
+from latent_ofer.encoder.vit import Block
+from latent_ofer.errors import RecipeError
+from latent_ofer.evaluation.complexity import (
+    Complexity,
+    PipelineComplexity,
+    baseline_complexity,
+    flops_of,
+    numbers_in,
+    pipeline_complexity,
+)
+from latent_ofer.evaluation.reading import Entrant
+from latent_ofer.evaluation.table7 import count_baselines, evaluate_table7
+
+PIPELINE = PipelineComplexity(
+    Complexity(20_000_000, 10_000_000_000),
+    Complexity(20_000_000, 4_000_000_000),
+    {"encoder": Complexity(3_000_000, 2_000_000_000)},
+)
+
+
+def test_a_multiply_add_is_two_operations() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.Flatten(), nn.Linear(5 * 64, 7))
+    convolution, linear = 8 * 8 * 5 * 3 * 9, 5 * 64 * 7
+    assert flops_of(network, torch.rand(1, 3, 8, 8)) == 2 * (convolution + linear)
+    assert numbers_in(network.parameters()) == 5 * 3 * 9 + 5 + 5 * 64 * 7 + 7
+
+
+def test_attention_counts_its_products() -> None:
+    tokens, dim = 10, 12
+    linear = tokens * dim * (3 * dim + dim + 4 * dim + 4 * dim)
+    attention = 2 * tokens * tokens * dim
+    assert flops_of(Block(dim, 2), torch.rand(1, tokens, dim)) == 2 * (linear + attention)
+
+
+def test_shared_parameters_count_once() -> None:
+    layer = nn.Linear(3, 4)
+    assert numbers_in([*layer.parameters(), *layer.parameters()]) == 16
+
+
+@pytest.mark.parametrize("detector", ["default", "paper"])
+def test_the_pipeline_is_its_stages_put_together(detector: str, trained: Trained) -> None:
+    counted = pipeline_complexity(trained.weights, detector)  # type: ignore[arg-type]
+    flops = {stage: each.flops for stage, each in counted.stages.items()}
+    read = flops["encoder"] + flops["recogniser"]
+    assert counted.nothing_hidden.flops == read + flops["detector"]
+    assert counted.hidden.flops == counted.nothing_hidden.flops + flops["repair"] + read
+    numbers = {stage: each.parameters for stage, each in counted.stages.items()}
+    # The repair holds the encoder.
+    assert counted.hidden.parameters == sum(numbers.values()) - numbers["encoder"]
+    assert 0 < numbers["encoder"] < numbers["repair"]
+
+
+def test_baselines_are_counted_without_training(tmp_path: Path) -> None:
+    judge = baseline_complexity("judge", "small")
+    assert judge.parameters > 1_000_000 and judge.flops > 100_000_000
+    with pytest.raises(RecipeError, match=r"judge\.yaml"):
+        baseline_complexity("judge", str(tmp_path))
+    assert count_baselines(str(tmp_path)) == {}
+
+
+def test_accuracy_stands_beside_the_cost_and_the_papers_figures(tmp_path: Path) -> None:
+    faces = chosen_faces(8)
+    bench = bench_of(
+        tmp_path,
+        faces,
+        entrant("pipeline", Oracle(faces)),
+        Entrant("plain", None, "not trained: train plain"),
+    )
+    plain = {"plain": Complexity(11_000_000, 1_500_000_000)}
+    table = evaluate_table7(bench, PIPELINE, plain, tmp_path / "report")
+    rows = {row.name: row for row in table.rows}
+    assert rows["pipeline"].figures["accuracy"]["value"] == 1
+    assert rows["pipeline"].figures["flops"] == {"value": 10_000_000_000}
+    assert rows["pipeline"].paper == {"accuracy": 89.6, "parameters": 373, "flops": 156}
+    assert rows["pipeline, nothing hidden"].figures["flops"] == {"value": 4_000_000_000}
+    assert rows["pipeline: encoder"].figures["parameters"] == {"value": 3_000_000}
+    assert "accuracy" not in rows["plain"].figures
+    assert rows["plain"].figures["parameters"] == {"value": 11_000_000}
+    assert rows["plain"].note == "not trained: train plain"
+    assert rows["RAN"].figures == {} and rows["RAN"].paper["flops"] == 390
+    text = (tmp_path / "report" / "table.md").read_text()
+    assert "| 20.00 | 373 | 10.00 | 156 |" in text
+    written = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert written["details"]["pipeline"]["stages"]["encoder"]["flops"] == 2_000_000_000
+
+
+def test_a_second_run_reads_nothing(tmp_path: Path) -> None:
+    faces = chosen_faces(8)
+    oracle = Oracle(faces)
+    for _ in range(2):
+        bench = bench_of(tmp_path, faces, entrant("pipeline", oracle))
+        evaluate_table7(bench, PIPELINE, {}, tmp_path / "report")
+    assert len(oracle.asked) == 8
