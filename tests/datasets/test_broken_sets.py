@@ -1,4 +1,4 @@
-"""`data check` on every layout of every set, whole, and with broken pictures or people.""" ""
+"""`data check` on every layout of every set, whole, and with broken pictures or people."""
 
 import shutil
 import zipfile

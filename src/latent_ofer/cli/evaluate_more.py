@@ -61,7 +61,7 @@ def table1(
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
-    limit: Limit = 1000,
+    limit: Limit = 400,
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
@@ -138,7 +138,7 @@ def table10(
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
-    limit: Limit = 1000,
+    limit: Limit = 500,
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:

@@ -62,7 +62,7 @@ def table2(
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
-    limit: Limit = 1000,
+    limit: Limit = 500,
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
@@ -106,7 +106,7 @@ def table8(
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
-    limit: Limit = 300,
+    limit: Limit = 200,
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
@@ -151,7 +151,7 @@ def table9(
     backend: Backend = "auto",
     weights: Weights = None,
     threads: Threads = None,
-    limit: Limit = 1000,
+    limit: Limit = 500,
     seed: Seed = 7,
     output: Folder = None,
 ) -> None:
