@@ -68,7 +68,8 @@ def table1(
     """Table 1: hidden patches found, by every detector.
 
     Ours, the paper's and four baselines on validation faces, colour and grey apart, clean and
-    behind unseen objects. Baselines that are not trained stand in the table with the command that trains them.
+    behind unseen objects. Baselines that are not trained stand in the table with
+    the command that trains them.
 
     What was scored once is kept in RUNS/cache.
     """
@@ -110,7 +111,8 @@ def table7(
 ) -> None:
     """Table 7: accuracy on clean faces beside parameters and GFLOPs.
 
-    Of the pipeline and each of its stages, the plain CNNs and the judge. Counting needs torch, but no training.
+    Of the pipeline and each of its stages, the plain CNNs and the judge. Counting needs
+    torch, but no training.
 
     What was read once, also for Table 3, is kept in RUNS/predictions.
     """

@@ -113,7 +113,8 @@ def table8(
     """Table 8: how near repaired faces come to the true ones, PSNR and SSIM.
 
     Colour and grey faces apart: free-form holes of six sizes with the true mask given, and unseen
-    objects found by the detector, each under every repair; and whether the judge reads the same expression.
+    objects found by the detector, each under every repair; and whether the judge reads the
+    same expression.
 
     What was measured once is kept in RUNS/cache.
     """
