@@ -154,7 +154,7 @@ def train_ablation(
             name: F.cross_entropy(logits, targets)
             for name, logits in net(faces, latents, masks).items()
         }
-        # The rows share no weight: their sum trains each as if it were alone.
+        # The rows share no weight; what they share is the limit on the norm of the gradient.
         total = torch.stack(list(losses.values())).sum()
         return total, {name: float(value.detach()) for name, value in losses.items()}
 
