@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,27 +19,14 @@ from latent_ofer.cli.options import (
     Weights,
     named_sets,
 )
-
-if TYPE_CHECKING:
-    from latent_ofer.evaluation.report import Table
-
-RUNS = Path("runs")
+from latent_ofer.cli.recognition_options import RUNS, Config, Folder, show
 
 Split = Annotated[
     Literal["train", "val", "test"],
     typer.Option(help="Which faces to measure on; the archives have train and val."),
 ]
-Config = Annotated[
-    str, typer.Option(help="Recipes of the networks in RUNS: `small`, or a folder of your own.")
-]
 Seed = Annotated[
     int, typer.Option(help="Of the occlusion, the faces that --limit picks and the resamples.")
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="DIR", help="Folder of the report; RUNS/reports/NAME by default."
-    ),
 ]
 Limit = Annotated[
     int, typer.Option(min=1, metavar="N", help="So many faces at most, of each kind.")
@@ -91,7 +78,7 @@ def table2(
         limit=limit,
     )
     folder = output or runs / "reports" / "table2"
-    _show(evaluate_table2(bench, folder), folder)
+    show(evaluate_table2(bench, folder), folder)
 
 
 def table8(
@@ -136,7 +123,7 @@ def table8(
         limit=limit,
     )
     folder = output or runs / "reports" / "table8"
-    _show(evaluate_table8(bench, folder), folder)
+    show(evaluate_table8(bench, folder), folder)
 
 
 def table9(
@@ -186,7 +173,7 @@ def table9(
         limit=limit,
     )
     folder = output or runs / "reports" / "table9"
-    _show(evaluate_table9(bench, folder, bins), folder)
+    show(evaluate_table9(bench, folder, bins), folder)
 
 
 @contextmanager
@@ -199,10 +186,3 @@ def needing_evaluation() -> Iterator[None]:
             f"measuring the repair needs scikit-image and matplotlib ({error.name} is missing): "
             'pip install "latent-ofer[evaluate]"'
         ) from error
-
-
-def _show(table: "Table", folder: Path) -> None:
-    from latent_ofer.evaluation.report import markdown
-
-    typer.echo(markdown(table))
-    typer.echo(f"Wrote {folder}")

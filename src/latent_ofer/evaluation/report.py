@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from latent_ofer.datasets.cache import replace_text
+
 Figure = Mapping[str, float]
 """``{"value", "low", "high"}``, or only ``{"value"}`` where a figure has no interval."""
 
@@ -158,12 +160,6 @@ def _versions() -> dict[str, str]:
 def write_report(table: Table, folder: Path) -> Path:
     """Write `summary.json` and `table.md` into a folder; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "summary.json", json.dumps(summary(table), indent=2) + "\n")
-    _replace(folder / "table.md", markdown(table))
+    replace_text(folder / "summary.json", json.dumps(summary(table), indent=2) + "\n")
+    replace_text(folder / "table.md", markdown(table))
     return folder
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
