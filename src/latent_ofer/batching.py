@@ -71,7 +71,8 @@ def _read(source: ImageSource, read: Callable[[ImageSource], list[Crop]]) -> _Wa
 
 
 def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:
-    readings = stages.read(np.stack([crop.face for _, crop in batch]), labels)
+    faces = np.stack([crop.face for _, crop in batch])
+    readings = stages.read(faces, labels, [crop.aligned_landmarks for _, crop in batch])
     for (image, crop), reading in zip(batch, readings, strict=True):
         image.results.append(_result(crop, reading))
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels
-from latent_ofer.images.align import align_face, square_crop
+from latent_ofer.images.align import TEMPLATE_112, align_face, similarity, square_crop
 from latent_ofer.images.load import ImageSource, load_image
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ class Crop:
     face: Pixels
     box: tuple[float, float, float, float] | None
     landmarks: NDArray[np.float64] | None
+
+    @property
+    def aligned_landmarks(self) -> NDArray[np.float64] | None:
+        """Where the landmarks lie in the aligned face at 112 px, (5, 2); None for a ready crop."""
+        if self.landmarks is None:
+            return None
+        matrix = similarity(self.landmarks, TEMPLATE_112)
+        return self.landmarks @ matrix[:, :2].T + matrix[:, 2]
 
 
 class CropReader:

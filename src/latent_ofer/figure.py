@@ -15,7 +15,7 @@ _WIDTH: Final = 1600
 _MARGIN: Final = 48
 _GAP: Final = 28
 _PANEL: Final = (_WIDTH - 2 * _MARGIN - 2 * _GAP) // 3
-_HEADER: Final = 118
+_HEADER: Final = 152
 _CAPTION: Final = 70
 _BAR_ROW: Final = 50
 _BARS_TITLE: Final = 62
@@ -92,10 +92,13 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def _header(draw: ImageDraw.ImageDraw, result: FaceResult) -> None:
     title = f"Apparent expression: {result.expression}, {result.confidence:.0%}"
     before = result.before
-    note = f"Before repair: {before.expression}, {before.confidence:.0%}.   "
-    note += f"Hidden: {result.occlusion.ratio:.0%} of the face."
+    note = f"Before repair: {before.expression}, {before.confidence:.0%}."
+    hidden = f"Hidden: {result.occlusion.ratio:.0%} of the face"
+    regions = result.occlusion.describe()
     draw.text((_MARGIN, 52), title, _INK, _font(38), anchor="ls")
-    draw.text((_MARGIN, 88), note, _QUIET, _font(24), anchor="ls")
+    draw.text((_MARGIN, 88), note, _QUIET, _font(22), anchor="ls")
+    hidden += f"; {regions}." if regions else "."
+    draw.text((_MARGIN, 122), hidden, _QUIET, _font(22), anchor="ls")
 
 
 def _where(result: FaceResult) -> str:

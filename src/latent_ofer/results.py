@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     import pandas
 
 FloatArray = NDArray[np.floating[Any]]
+
+REGIONS: Final = (
+    *("left_eye", "right_eye", "nose", "mouth"),
+    *("left_cheek", "right_cheek", "forehead", "chin"),
+)
+"""The parts of a face that have a name; left and right are those of the image."""
+
+_WORTH_NAMING: Final = 0.25
+"""Share of a region that must be hidden for `Occlusion.describe` to name it."""
 
 
 def _plain(array: FloatArray) -> list[Any]:
@@ -37,12 +46,29 @@ class Occlusion:
         Share of hidden patches, 0 to 1.
     threshold : float
         The threshold that was used; grey and colour faces have their own.
+    regions : dict of str to float
+        Hidden share, 0 to 1, of left_eye, right_eye, nose, mouth, left_cheek, right_cheek,
+        forehead and chin; left and right are those of the image. They lie by the landmarks of a
+        face found in a photo, by the template of aligned faces in a ready crop.
     """
 
     scores: FloatArray
     mask: NDArray[np.bool_]
     ratio: float
     threshold: float
+    regions: dict[str, float]
+
+    def describe(self) -> str:
+        """Name the regions that are hidden to a quarter or more, most hidden first.
+
+        Returns
+        -------
+        str
+            Such as "mouth 83%, chin 60%"; empty where there are none.
+        """
+        named = [item for item in self.regions.items() if item[1] >= _WORTH_NAMING]
+        named.sort(key=lambda item: -item[1])
+        return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in named)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python, safe for JSON."""
@@ -51,6 +77,7 @@ class Occlusion:
             "mask": self.mask.tolist(),
             "ratio": self.ratio,
             "threshold": self.threshold,
+            "regions": {name: round(share, 6) for name, share in self.regions.items()},
         }
 
 
@@ -149,8 +176,8 @@ def to_dataframe(results: Sequence[FaceResult] | Sequence[Outcome]) -> "pandas.D
     -------
     pandas.DataFrame
         Columns image, status ("ok", "no_face", "error"), face, faces, expression, confidence,
-        before_expression, before_confidence, hidden_ratio, x0, y0, x1, y1 (pixels),
-        p_<label> and before_p_<label>, error_code, error_message.
+        before_expression, before_confidence, hidden_ratio, hidden_<region> (0 to 1),
+        x0, y0, x1, y1 (pixels), p_<label> and before_p_<label>, error_code, error_message.
 
     Raises
     ------
@@ -181,7 +208,9 @@ def _by_image(results: Sequence[FaceResult] | Sequence[Outcome]) -> list[Outcome
 def _columns() -> list[str]:
     return [
         *("image", "status", "face", "faces", "expression", "confidence"),
-        *("before_expression", "before_confidence", "hidden_ratio", "x0", "y0", "x1", "y1"),
+        *("before_expression", "before_confidence", "hidden_ratio"),
+        *(f"hidden_{region}" for region in REGIONS),
+        *("x0", "y0", "x1", "y1"),
         *(f"p_{label}" for label in EXPRESSIONS),
         *(f"before_p_{label}" for label in EXPRESSIONS),
         *("error_code", "error_message"),
@@ -205,6 +234,7 @@ def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
             "before_expression": face.before.expression,
             "before_confidence": face.before.confidence,
             "hidden_ratio": face.occlusion.ratio,
+            **{f"hidden_{region}": share for region, share in face.occlusion.regions.items()},
             **dict(zip(("x0", "y0", "x1", "y1"), face.box or (None,) * 4, strict=True)),
             **{f"p_{label}": p for label, p in face.probabilities.items()},
             **{f"before_p_{label}": p for label, p in face.before.probabilities.items()},

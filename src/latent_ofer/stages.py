@@ -1,5 +1,6 @@
 """Aligned faces through the four networks: detect, mask, reconstruct, recognise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,14 @@ from numpy.typing import NDArray
 from latent_ofer import arrays
 from latent_ofer.arrays import Pixels
 from latent_ofer.backends.protocol import Backend, Floats, Mask
+from latent_ofer.images.face_regions import hidden_shares
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.results import Expression, Occlusion
 from latent_ofer.weights_folder import Thresholds
+
+Landmarks = NDArray[np.float64] | None
+"""(5, 2) in the aligned face at 112 px; None where they are not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +36,14 @@ class Stages:
         self._backend = backend
         self._thresholds = thresholds
 
-    def read(self, faces: Pixels, labels: int) -> list[Reading]:
+    def read(self, faces: Pixels, labels: int, landmarks: Sequence[Landmarks]) -> list[Reading]:
         """All stages; faces without a hidden patch skip the repair.
 
-        `labels` is 8, or 7 for probabilities without contempt.
+        `labels` is 8, or 7 for probabilities without contempt; `landmarks` are one a face.
         """
         planes = arrays.to_planes(faces)
         latents = self._backend.encode(planes)
-        occlusions = self._occlusions(faces, self._backend.detect(planes, latents))
+        occlusions = self._occlusions(faces, self._backend.detect(planes, latents), landmarks)
         masks = np.stack([occlusion.mask for occlusion in occlusions])
         before = self._expressions(planes, latents, np.zeros_like(masks), labels)
         after, repaired = list(before), faces.copy()
@@ -57,7 +62,8 @@ class Stages:
         planes = arrays.to_planes(faces)
         needed = self._backend.detects_on_latents
         latents = self._backend.encode(planes) if needed else np.empty(0, np.float32)
-        return self._occlusions(faces, self._backend.detect(planes, latents))
+        scores = self._backend.detect(planes, latents)
+        return self._occlusions(faces, scores, [None] * len(faces))
 
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""
@@ -75,12 +81,16 @@ class Stages:
         pairs = zip(logits, attention, strict=True)
         return [arrays.to_expression(logit, heat, labels) for logit, heat in pairs]
 
-    def _occlusions(self, faces: Pixels, scores: NDArray[np.float32]) -> list[Occlusion]:
+    def _occlusions(
+        self, faces: Pixels, scores: NDArray[np.float32], landmarks: Sequence[Landmarks]
+    ) -> list[Occlusion]:
         grey, colour = self._thresholds.grey, self._thresholds.colour
         thresholds = np.where(arrays.is_grey(faces), grey, colour)
         grids = scores.reshape(len(faces), GRID, GRID)
         masks = grids > thresholds[:, None, None]
         return [
-            Occlusion(grid, mask, float(mask.mean()), float(threshold))
-            for grid, mask, threshold in zip(grids, masks, thresholds, strict=True)
+            Occlusion(grid, mask, float(mask.mean()), float(threshold), hidden_shares(mask, points))
+            for grid, mask, threshold, points in zip(
+                grids, masks, thresholds, landmarks, strict=True
+            )
         ]

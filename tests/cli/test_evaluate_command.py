@@ -5,6 +5,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -34,7 +35,7 @@ def data(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, object]:
+def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, Any]:
     report = data / f"{figure}.json"
     words = ["evaluate", figure, "--data", str(data), "--output", str(report), *more]
     if figure != "face-finding":
@@ -51,11 +52,11 @@ def test_detection_measures_each_kind_of_face(detector: str, data: Path, trained
     report = measure("detection", data, trained, "--detector", detector, "--limit", "2")
     assert report["detector"] == detector
     for kind in ("colour", "grey"):
-        part = report[kind]
-        assert isinstance(part, dict)
-        assert 0 <= part["auroc"]["value"] <= 1
-    assert isinstance(report["mask"], dict)
+        assert 0 <= report[kind]["auroc"]["value"] <= 1
+    assert report["colour"]["worst_group"] is None  # none has a hundred faces here
+    assert report["grey"]["by_group"]["source: ferplus"]["n"] == 2
     assert report["mask"]["n"] == 1
+    assert 0 <= report["mask"]["marked_elsewhere"]["value"] <= 1
 
 
 def test_repair_measures_the_bin_that_was_asked_for(data: Path, trained: Trained) -> None:
@@ -96,6 +97,17 @@ def test_the_engines_agree_on_barely_trained_networks(data: Path, trained: Train
 def test_speed_counts_faces(data: Path, trained: Trained) -> None:
     report = measure("speed", data, trained)
     assert float(str(report["faces_per_second"])) > 0
+
+
+def test_the_speed_of_detection_needs_no_data(trained: Trained, tmp_path: Path) -> None:
+    report = tmp_path / "speed.json"
+    words = ["evaluate", "detection-speed", "--weights", str(trained.weights), "-o", str(report)]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    written = json.loads(report.read_text())
+    assert (written["threads"], written["batch_size"], written["detector"]) == (2, 32, "default")
+    alone, both = written["detector_ms_per_face"], written["encoder_and_detector_ms_per_face"]
+    assert 0 < alone["fastest"] < both["slowest"]
 
 
 def test_a_missing_archive_is_one_line(trained: Trained, tmp_path: Path) -> None:

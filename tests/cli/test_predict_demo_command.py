@@ -41,4 +41,6 @@ def test_the_demo_finds_the_one_face_with_and_without_its_object(
         assert figure.width == 1600
     printed = capsys.readouterr().out
     assert "After repair:" in printed
+    assert "Of each region:" in printed
+    assert len(result["occlusion"]["regions"]) == 8
     assert str(tmp_path / "out" / "figure.png") in printed

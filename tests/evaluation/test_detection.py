@@ -7,7 +7,14 @@ from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
 from latent_ofer.evaluation.bootstrap import resample_counts
-from latent_ofer.evaluation.detection import Scored, by_group, figures, real_found, scored
+from latent_ofer.evaluation.detection import scored
+from latent_ofer.evaluation.detection_figures import (
+    Scored,
+    by_group,
+    face_groups,
+    figures,
+    worst_group,
+)
 from latent_ofer.evaluation.grouping import groups, occluder_groups
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import occluded_patches, patch_share
@@ -103,15 +110,6 @@ def test_grey_faces_are_held_against_the_grey_threshold() -> None:
     assert not s.clean_above[1].any()
 
 
-def test_real_masks_are_looked_for_where_masks_are() -> None:
-    scores = np.zeros((2, 14, 14))
-    scores[0, 9:13, 4:10] = 1
-    scores[1, 9:11, 4:10] = 1
-    places = [(row, column) for row in range(9, 13) for column in range(4, 10)]
-    assert real_found(scores, 0.5, places).tolist() == [1.0, 0.5]
-    assert real_found(scores, 1.0, places).tolist() == [0.0, 0.0]
-
-
 def test_each_group_counts_its_own_people() -> None:
     rows = [
         {"sex": "0", "race": "1", "age": "8"},
@@ -140,7 +138,10 @@ def test_figures_of_a_group_are_those_of_its_faces_alone() -> None:
     occluded += hidden
     used = rng.random((120, 196)) < 0.9
     things = np.where(rng.random(120) < 0.9, "card", "sheet")
-    s = Scored(clean, occluded, clean > 1, occluded > 1, hidden, used, things, rng.random(120))
+    every = np.ones_like(used)
+    s = Scored(
+        clean, occluded, clean > 1, occluded > 1, hidden, used, every, things, rng.random(120)
+    )
     members = occluder_groups(s.category.tolist(), s.coverage)
     members["nearly all"] = np.arange(120) < 110
     counts = resamples(120)[:100]
@@ -161,6 +162,54 @@ def test_a_group_without_a_hidden_patch_has_only_false_positives() -> None:
     s.hidden[1] = False
     report = by_group(s, {"second": np.array([False, True])}, resamples(2))
     assert set(report["second"]) == {"n", "small", "false_positive_share_clean"}
+
+
+def test_patches_that_are_left_out_count_in_neither_copy() -> None:
+    s = scored(photos(4), np.arange(4), CUTOUTS, greenness, Thresholds(0.3, 0.3), seed=7)
+    wrong = np.zeros((4, 196), dtype=bool)
+    wrong[:, 5] = True
+    s.clean_above[wrong] = True
+    s.occluded[wrong] = 2
+    s.hidden[wrong] = False
+    s.used[wrong] = True
+    counts = resamples(4)
+    before, after = figures(s, counts), figures(s.without(wrong), counts)
+    assert before["false_positive_share_clean"]["value"] == pytest.approx(1 / 196)
+    assert after["false_positive_share_clean"]["value"] == 0
+    assert after["auroc"]["value"] > before["auroc"]["value"]
+    # Nothing else is left out: what was right stays right.
+    right = (s.occluded_above == s.hidden) & s.used & ~wrong
+    assert after["accuracy"]["value"] == pytest.approx(
+        (right.sum() + 4 * 195) / ((s.used & ~wrong).sum() + 4 * 195)
+    )
+
+
+def test_faces_are_grouped_by_source_and_by_what_is_known_of_them() -> None:
+    pool = photos(3)
+    pool.sets[0].sources[1] = "celeba"
+    pool.sets[0].tags[2] = {"sex": "1"}
+    members = {name: some.tolist() for name, some in face_groups(pool).items()}
+    assert members == {
+        "sex: female": [False, False, True],
+        "source: celeba": [False, True, False],
+        "source: utkface": [True, False, True],
+    }
+
+
+def test_the_worst_group_is_the_worst_of_those_that_are_large_enough() -> None:
+    def group(n: int, share: float) -> dict[str, object]:
+        small = {"small": True} if n < 100 else {}
+        marked = {"value": share, "low": 0.0, "high": 1.0}
+        return {"n": n, **small, "false_positive_share_clean": marked}
+
+    report = {"sex: male": group(900, 0.01), "age: 0-12": group(100, 0.03)}
+    worst = worst_group({**report, "race: other": group(99, 0.2)})
+    assert worst == {
+        "name": "age: 0-12",
+        "n": 100,
+        "false_positive_share_clean": {"value": 0.03, "low": 0.0, "high": 1.0},
+    }
+    assert worst_group({"race: other": group(99, 0.2)}) is None
 
 
 def test_many_photos_of_one_person_make_wider_intervals() -> None:

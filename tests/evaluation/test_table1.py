@@ -13,22 +13,23 @@ from latent_ofer.datasets.pool import FacePool, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
 from latent_ofer.evaluation.bootstrap import resample_counts
-from latent_ofer.evaluation.detection import figures, scored
+from latent_ofer.evaluation.detection import scored
+from latent_ofer.evaluation.detection_figures import figures
+from latent_ofer.evaluation.detector_differences import BASELINES
 from latent_ofer.evaluation.patch_scores import Detectors, Truth, read_scores
 from latent_ofer.evaluation.table1 import (
-    BASELINES,
     against,
-    area_difference,
     errors_by_place,
     evaluate_table1,
     measured_kind,
     roc,
+    shipped_names,
     table,
 )
 from latent_ofer.evaluation.table1_report import write_table1
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import patch_share
-from latent_ofer.weights_folder import Thresholds
+from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
 
 GREEN = np.zeros((40, 40, 4), dtype=np.uint8)
 GREEN[..., 1] = 255
@@ -158,17 +159,6 @@ def test_the_area_under_the_points_of_the_curve_is_the_auroc() -> None:
     assert np.trapezoid(recall, false) == pytest.approx(expected, abs=0.005)
 
 
-def test_differences_are_paired() -> None:
-    truth, scores = made_up()
-    counts = resample_counts(60, np.random.default_rng(0))
-    same = area_difference(truth, scores[1], 3 * scores[1] + 1, counts)
-    assert (same["value"], same["low"], same["high"]) == pytest.approx((0, 0, 0), abs=1e-6)
-    noise = np.random.default_rng(1)
-    worse = scores[1] + noise.normal(0, 0.3, scores[1].shape).astype(np.float32)
-    little = area_difference(truth, scores[1], worse, counts)
-    assert 0 < little["low"] < little["value"] < little["high"] < 0.05
-
-
 def test_errors_are_counted_where_they_are() -> None:
     truth, _ = made_up(2)
     truth.hidden[:] = False
@@ -200,6 +190,17 @@ def test_photos_of_one_person_are_drawn_together(tmp_path: Path) -> None:
     assert widths[0] == widths[1] < widths[2] == widths[3] == 1
 
 
+def test_the_detectors_are_those_of_the_weights_and_the_default_one_comes_first() -> None:
+    folder = WeightsFolder.open(SHIPPED)
+
+    def names(**thresholds: float) -> list[str]:
+        pairs = {name: Thresholds(value, value) for name, value in thresholds.items()}
+        return shipped_names(replace(folder, thresholds=pairs))
+
+    assert names(paper=0.2, default=0.3) == ["default", "paper"]
+    assert names(paper=0.2, synthetic=0.3, default=0.3) == ["synthetic", "paper"]
+
+
 def test_detectors_that_are_not_trained_say_so_and_the_rest_is_measured(tmp_path: Path) -> None:
     sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
     report = evaluate_table1(sources, tmp_path / "runs", backend="onnxruntime", threads=1)
@@ -225,6 +226,7 @@ def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(
     shown = [line for line in text.splitlines() if line.startswith("| colour")]
     assert len(shown) == 6
     assert "94.1" in shown[1] and "Train them first." in shown[2]
+    assert "shipped minus this, AUROC" in text and "one-class minus this" not in text
     summary = json.loads((tmp_path / "summary.json").read_text())
     group = summary["details"]["detectors"]["paper"]["colour"]["by_group"]
     assert all(one["small"] for one in group.values())
@@ -242,7 +244,8 @@ def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(
     assert cells[1] == "2" and "fewer than 100" in cells[-1]
     assert cells[3].startswith(f"{found['sex: male']['auroc']['value']:.3f} [")
     assert {path.name for path in tmp_path.glob("*.png")} == {
-        "colour-roc.png",
+        "roc.png",
+        "errors-by-place.png",
         "colour-false-positive-by-place.png",
         "colour-miss-by-place.png",
     }

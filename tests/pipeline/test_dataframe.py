@@ -27,6 +27,10 @@ def test_every_image_has_a_row_whether_it_gave_faces_or_not() -> None:
     assert table.loc[0, "expression"] == outcomes[0][0].expression
     assert table.loc[0, "p_fear"] == outcomes[0][0].probabilities["fear"]
     assert table.loc[0, "hidden_ratio"] == pytest.approx(9 / 196)
+    for region, share in outcomes[0][0].occlusion.regions.items():
+        assert table.loc[0, f"hidden_{region}"] == share
+    assert table.loc[0, "hidden_forehead"] > 0
+    assert table.loc[2, "hidden_forehead"] == 0
     assert table.loc[1, "error_code"] == "empty"
     assert np.isnan(table.loc[3, "confidence"])
 

@@ -7,7 +7,10 @@ from PIL import Image
 
 from fakes import FakeFinder, fake_model, hide
 from helpers import drawn_face
-from latent_ofer import EXPRESSIONS, FaceResult, ImageError, LatentOFER, WeightsError
+from latent_ofer import EXPRESSIONS, FaceResult, ImageError, LatentOFER, Occlusion, WeightsError
+from latent_ofer.images.align import TEMPLATE_112, similarity
+from latent_ofer.images.face_regions import hidden_shares
+from latent_ofer.results import REGIONS
 
 FACE, LANDMARKS = drawn_face()
 HIDDEN = hide(FACE, slice(8, 12), slice(3, 9))
@@ -110,6 +113,35 @@ def test_box_and_landmarks_come_from_the_finder_and_crops_have_none() -> None:
     (ready,) = model.predict(FACE, crops=True)
     assert ready.box is None
     assert ready.landmarks is None
+
+
+def test_hidden_regions_follow_the_landmarks_and_in_crops_the_template() -> None:
+    angle = np.radians(30)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # The alignment takes turn and size out again; what stays is that the nose points aside.
+    aside = LANDMARKS + [[0, 0], [0, 0], [12, 0], [0, 0], [0, 0]]
+    photo = np.full((224, 224, 3), 100, np.uint8)
+    photo[:112] = 255, 0, 0
+    model, _ = fake_model(FakeFinder([1.3 * (aside - 55.5) @ turn.T + 112]))
+    (face,) = model.predict(photo)
+    aligned = aside @ (matrix := similarity(aside, TEMPLATE_112))[:, :2].T + matrix[:, 2]
+    assert face.occlusion.mask.any()
+    assert face.occlusion.regions == hidden_shares(face.occlusion.mask, aligned)
+    assert face.occlusion.regions != hidden_shares(face.occlusion.mask, None)
+    (ready,) = model.predict(HIDDEN, crops=True)
+    assert ready.occlusion.regions == hidden_shares(ready.occlusion.mask, None)
+    assert model.detect(HIDDEN).regions == ready.occlusion.regions
+    assert ready.occlusion.regions["mouth"] > 0.6
+
+
+def test_hidden_regions_are_described_from_the_most_hidden_down_to_a_quarter() -> None:
+    shares = dict(zip(REGIONS, (0.24, 0.25, 0, 0.834, 0.6, 0.02, 0, 1), strict=True))
+    nothing = np.zeros((14, 14), bool)
+    occlusion = Occlusion(nothing.astype(float), nothing, 0.0, 0.5, shares)
+    assert occlusion.describe() == "chin 100%, mouth 83%, left cheek 60%, right eye 25%"
+    assert (
+        Occlusion(occlusion.scores, nothing, 0.0, 0.5, dict.fromkeys(REGIONS, 0.0)).describe() == ""
+    )
 
 
 def test_probabilities_are_in_order_and_sum_to_one_and_the_best_is_the_expression() -> None:
@@ -239,6 +271,7 @@ def test_a_result_goes_through_json_unchanged() -> None:
     assert plain["probabilities"] == face.probabilities
     assert plain["before"]["expression"] == face.before.expression
     assert np.array_equal(plain["occlusion"]["mask"], face.occlusion.mask)
+    assert plain["occlusion"]["regions"] == pytest.approx(face.occlusion.regions, abs=1e-6)
     assert np.allclose(plain["landmarks"], LANDMARKS)
     assert len(plain["box"]) == 4
 

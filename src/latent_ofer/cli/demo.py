@@ -67,6 +67,7 @@ def _summary(clean: "FaceResult", face: "FaceResult") -> str:
     lines = [
         ("Photo", CREDIT),
         ("Hidden", f"{face.occlusion.ratio:.0%} of the face's patches"),
+        ("Of each region", face.occlusion.describe() or "nowhere a quarter or more"),
         ("Without object", f"{clean.expression}, {clean.confidence:.0%}"),
         ("Before repair", f"{face.before.expression}, {face.before.confidence:.0%}"),
         ("After repair", f"{face.expression}, {face.confidence:.0%}"),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
+from latent_ofer.cli.evaluate_encoder import encoder
 from latent_ofer.cli.evaluate_more import everything, table1, table7, table10
 from latent_ofer.cli.evaluate_real_occlusion import occlusion_ferplus, table4, table5, table6
 from latent_ofer.cli.evaluate_recognition import figure1, occlusion, table3
@@ -197,6 +198,30 @@ def speed(
     _report({"figure": "speed", **evaluate_speed(model, faces)}, output)
 
 
+@evaluate.command()
+def detection_speed(
+    detector: Detector = "default",
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processor threads of the engine.")
+    ] = 2,
+    output: Report = None,
+) -> None:
+    """Milliseconds per face of encoder and detector; nothing else should run meanwhile.
+
+    In a batch of 32 made-up faces; the middle one of 20 repeats after a warm-up.
+    """
+    from latent_ofer.backends.choose import open_backend
+    from latent_ofer.evaluation.engines import evaluate_detection_speed
+    from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+
+    folder = WeightsFolder.open(weights or SHIPPED)
+    engine = open_backend(backend, folder, detector, threads)
+    about = {"figure": "detection speed", "detector": detector, "threads": threads}
+    _report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
+
+
 def name_of(share: tuple[float, float]) -> str:
     """A bin of hole shares in per cent, such as "20-30"."""
     return "-".join(f"{100 * limit:.0f}" for limit in share)
@@ -211,6 +236,7 @@ def _report(figures: dict[str, Any], output: Path | None) -> None:
             stream.write(f"{text}\n".encode())
 
 
+evaluate.command()(encoder)
 REPORTS = (
     *(table1, table2, table3, table4, table5, table6, table7, table8, table9, table10),
     *(figure1, occlusion, occlusion_ferplus),

@@ -67,9 +67,9 @@ def table1(
 ) -> None:
     """Table 1: hidden patches found, by every detector.
 
-    Ours, the paper's and four baselines on validation faces, colour and grey apart, clean and
-    behind unseen objects. Baselines that are not trained stand in the table with
-    the command that trains them.
+    Those of the weights and four baselines on validation faces, colour and grey apart, clean and
+    behind unseen objects. Baselines that are not trained stand in the table with the command
+    that trains them.
 
     What was scored once is kept in RUNS/cache.
     """

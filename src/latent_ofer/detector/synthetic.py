@@ -2,25 +2,37 @@
 
 import io
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
 from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels, resized
+from latent_ofer.occlusion.blanks import paste_blank
+from latent_ofer.occlusion.hands import paste_hand
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How often each kind of occlusion is drawn; only the ratios count."""
+    """How often each kind of occlusion is drawn; only the ratios count.
+
+    Attributes
+    ----------
+    clean : float
+        Nothing in front of the face.
+    objects, procedural, patchwork, hands, blanks : float
+        Cut-outs, made-up things, pieces of other faces, hands with a face's skin, blank patches.
+    """
 
     clean: float
     objects: float
     procedural: float
     patchwork: float
+    hands: float = 0
+    blanks: float = 0
 
 
 class Occluder:
@@ -41,7 +53,7 @@ class Occluder:
         sizes = Counter(cutout.category for cutout in cutouts)
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
         self.cutout_odds = odds / odds.sum()
-        shares = np.array([mix.clean, mix.objects, mix.procedural, mix.patchwork])
+        shares = np.array(list(asdict(mix).values()))
         self.kind_odds = shares / shares.sum()
 
     def sample(self, row: int, rng: Generator) -> tuple[Pixels, Covered]:
@@ -53,7 +65,7 @@ class Occluder:
         covered : (112, 112) bool
         """
         native = self.pool.native(row)
-        kind = rng.choice(4, p=self.kind_odds)
+        kind = rng.choice(len(self.kind_odds), p=self.kind_odds)
         if kind == 0:
             face = resized(native.image)
             covered = np.zeros((SIZE, SIZE), dtype=np.bool_)
@@ -64,10 +76,16 @@ class Occluder:
             )
         elif kind == 2:
             face, covered = paste_procedural(native.image, rng, size=SIZE, grey=native.grey)
-        else:
+        elif kind == 3:
             other = neighbour(self.pool, row, rng)
-            small, hidden = paste_patchwork(native.image, other, rng)
-            face, covered = resized(small), resized(hidden.astype(np.uint8) * 255) > 127
+            face, covered = both_resized(*paste_patchwork(native.image, other, rng))
+        elif kind == 4:
+            # Most often a hand in front of a face is that face's own.
+            donor = native.image if rng.random() < 0.5 else neighbour(self.pool, row, rng)
+            face, covered = both_resized(*paste_hand(native.image, donor, rng))
+        else:
+            points = (native.landmarks + 0.5) * SIZE / len(native.image) - 0.5
+            face, covered = paste_blank(resized(native.image), points, rng, grey=native.grey)
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
         if rng.random() < 0.5:
@@ -80,6 +98,11 @@ def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:
     rows = pool.siblings(row)
     other = pool.native(int(rows[rng.integers(len(rows))])).image
     return other if pool.colour[row] else greyed(other)
+
+
+def both_resized(face: Pixels, covered: Covered) -> tuple[Pixels, Covered]:
+    """A face of its own resolution and what covers it, as the networks see them."""
+    return resized(face), resized(covered.astype(np.uint8) * 255) > 127
 
 
 def greyed(face: Pixels) -> Pixels:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from latent_ofer.encoder.vit import Block, PatchEmbed, sincos_positions
+from latent_ofer.encoder.vit import Block, PatchEmbed, Stem, sincos_positions
 
 MEAN = 0.5
 STD = 0.25
@@ -22,6 +22,8 @@ class MaskedAutoencoder(nn.Module):
         Of the encoder.
     decoder_dim, decoder_depth, decoder_heads : int
         Of the decoder.
+    stem : {"linear", "two-layer"}
+        Of the patches' embedding.
     """
 
     def __init__(
@@ -34,13 +36,14 @@ class MaskedAutoencoder(nn.Module):
         decoder_dim: int,
         decoder_depth: int,
         decoder_heads: int,
+        stem: Stem = "linear",
     ) -> None:
         super().__init__()
         self.image_size = image_size
         self.patch_size = patch_size
         self.grid = image_size // patch_size
         self.dim = dim
-        self.patch_embed = PatchEmbed(patch_size, dim)
+        self.patch_embed = PatchEmbed(patch_size, dim, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.pos_embed = nn.Parameter(sincos_positions(dim, self.grid), requires_grad=False)
         self.blocks = nn.ModuleList([Block(dim, heads) for _ in range(depth)])

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
+from latent_ofer.encoder.masks import HoleBank
+from latent_ofer.encoder.vit import Stem
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
@@ -20,6 +22,7 @@ STAGE = "mae"
 NEEDS: tuple[Need, ...] = ("faces",)
 DEV_FACES = 512
 DEV_KEPT_SHARE = 0.7
+LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 Share = Annotated[float, Field(ge=0.01, le=0.99)]
 
@@ -35,8 +38,16 @@ class MaeRecipe(Recipe):
     decoder_dim: int
     decoder_depth: int
     decoder_heads: int
-    hidden: tuple[Share, Share] = Field(default=(0.5, 0.75))
+    stem: Stem = "linear"
+    hidden: tuple[Share, Share] = Field(default=(0.1, 0.75))
     """Range of the hidden share, drawn once per batch."""
+    grey: float = Field(default=0.2, ge=0, le=1)
+    """Share of the faces whose colours are taken away."""
+
+    def hidden_share(self, rng: np.random.Generator) -> float:
+        """Draw a batch's hidden share: most often near the upper end, where batches are quick."""
+        low, high = self.hidden
+        return high - (high - low) * float(rng.random()) ** 2
 
     def build(self) -> MaskedAutoencoder:
         """Network with random weights."""
@@ -49,6 +60,7 @@ class MaeRecipe(Recipe):
             self.decoder_dim,
             self.decoder_depth,
             self.decoder_heads,
+            self.stem,
         )
 
 
@@ -57,26 +69,10 @@ def to_tensor(faces: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(faces.transpose(0, 3, 1, 2))).float() / 255
 
 
-def draw_kept(rng: np.random.Generator, batch: int, grid: int, kept: int) -> NDArray[np.int64]:
-    """Visible patches of a batch: half the faces lose scattered patches, half lose regions.
-
-    A region is where smooth noise is high, so that holes look like objects, yet each face
-    keeps the same number of patches.
-
-    Returns
-    -------
-    (batch, kept) int64, sorted along the second axis
-    """
-    noise = rng.random((batch, grid, grid))
-    coarse = rng.random((batch, 5, 5))
-    at = np.linspace(0, 4, grid)
-    low = np.clip(np.floor(at).astype(int), 0, 3)
-    part = at - low
-    rows = coarse[:, low] * (1 - part)[:, None] + coarse[:, low + 1] * part[:, None]
-    smooth = rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part
-    regions = (np.arange(batch) % 2 == 1)[:, None, None]
-    score = np.where(regions, smooth + 0.05 * noise, noise).reshape(batch, -1)
-    return np.sort(np.argsort(score, axis=1)[:, :kept], axis=1)
+def greyed(faces: Tensor, chosen: Tensor) -> Tensor:
+    """The chosen (B,) bool of the faces (B, 3, S, S) without their colours."""
+    luma = (faces * LUMA[:, None, None]).sum(1, keepdim=True)
+    return torch.where(chosen[:, None, None, None], luma, faces)
 
 
 def hidden_error(model: MaskedAutoencoder, faces: Tensor, kept: Tensor) -> Tensor:
@@ -96,17 +92,19 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
     rng = np.random.default_rng(0)
     dev_rows = rng.permutation(len(dev_pool))[:DEV_FACES]
     patches = model.grid**2
-    dev_kept = draw_kept(rng, len(dev_rows), model.grid, int(DEV_KEPT_SHARE * patches))
+    holes = HoleBank(model.grid, rng)
+    dev_kept = holes.draw_kept(rng, len(dev_rows), int(DEV_KEPT_SHARE * patches))
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in shuffled(len(pool), recipe, rng):
             faces = pool.batch(rows)
             flip = rng.random(len(faces)) < 0.5
             faces[flip] = faces[flip, :, ::-1]
-            kept = round(patches * (1 - rng.uniform(*recipe.hidden)))
+            kept = round(patches * (1 - recipe.hidden_share(rng)))
+            grey = torch.from_numpy(rng.random(len(faces)) < recipe.grey)
             yield (
-                to_tensor(faces),
-                torch.from_numpy(draw_kept(rng, len(faces), model.grid, kept)),
+                greyed(to_tensor(faces), grey),
+                torch.from_numpy(holes.draw_kept(rng, len(faces), kept)),
             )
 
     def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -1,7 +1,11 @@
 """Vision transformer blocks with plain attention, laid out like the public MAE's."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
+
+Stem = Literal["linear", "two-layer"]
 
 
 class Attention(nn.Module):
@@ -74,11 +78,31 @@ class Block(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Cut an image into patches and project each to a token."""
+    """Cut an image into patches and project each to a token; no patch sees another's pixels.
 
-    def __init__(self, patch: int, dim: int) -> None:
+    Parameters
+    ----------
+    patch : int
+        Side in pixels.
+    dim : int
+        Of the tokens.
+    stem : {"linear", "two-layer"}
+        The public MAE's single layer; or one layer on halves of the patch's sides, and one that
+        joins the four.
+    """
+
+    def __init__(self, patch: int, dim: int, stem: Stem = "linear") -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, dim, kernel_size=patch, stride=patch)
+        half = patch // 2
+        self.proj: nn.Module = (
+            nn.Conv2d(3, dim, kernel_size=patch, stride=patch)
+            if stem == "linear"
+            else nn.Sequential(
+                nn.Conv2d(3, dim // 2, kernel_size=half, stride=half),
+                nn.GELU(),
+                nn.Conv2d(dim // 2, dim, kernel_size=2, stride=2),
+            )
+        )
 
     def forward(self, faces: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, N, D), row-major."""

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from latent_ofer.images.align import TEMPLATE_112, TEMPLATE_SIZE
 
 Floats = NDArray[np.float64]
 
@@ -15,6 +18,9 @@ SIZE = (6.4, 4.4)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's palette: told apart by colour-blind readers."""
 LINES = ("-", "--", "-.", ":")
+ROC_FROM = 1e-3
+"""Share of visible patches where the axis of the ROC begins."""
+MAPS_IN_ROW = 4
 
 
 def _axes(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
@@ -169,45 +175,70 @@ def risk_coverage(
 
 
 def roc(
-    path: Path, title: str, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    path: Path,
+    title: str,
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
 ) -> Path:
-    """Hidden patches found against visible patches marked.
+    """Hidden patches found against visible patches marked, the latter on a logarithmic axis.
 
     Parameters
     ----------
-    curves : name -> (false positive rates, true positive rates)
+    panels : name -> curves
+        Side by side. Curves: name -> (false positive rates, true positive rates), 0 to 1; one
+        name has one colour in all panels.
     """
-    figure, axes = _axes(title, (5.2, 4.6))
-    for number, (name, (false, found)) in enumerate(curves.items()):
-        axes.plot(
-            false,
-            found,
-            LINES[number % len(LINES)],
-            color=COLOURS[number % len(COLOURS)],
-            label=name,
-        )
-    axes.plot([0, 1], [0, 1], color="0.6", lw=0.8)
-    axes.set(
-        xlabel="visible patches marked (false positive rate)",
-        ylabel="hidden patches found (true positive rate)",
-        xlim=(0, 1),
-        ylim=(0, 1),
+    figure = Figure(figsize=(4.4 * len(panels), 5.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=11)
+    # A detector that is of use works far to the left of what a linear axis would show.
+    chance = np.geomspace(ROC_FROM, 1, 100)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    lines = {}
+    for number, (panel, curves) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), number)
+        for name, (false, found) in curves.items():
+            place = names.index(name)
+            (lines[name],) = axes.plot(
+                100 * np.asarray(false),
+                100 * np.asarray(found),
+                LINES[place % len(LINES)],
+                color=COLOURS[place % len(COLOURS)],
+            )
+        axes.plot(100 * chance, 100 * chance, color="0.6", lw=0.8)
+        axes.set_title(panel, fontsize=10)
+        axes.set(xscale="log", xlim=(100 * ROC_FROM, 100), ylim=(0, 100))
+        axes.set(xlabel="visible patches marked (%)", ylabel="hidden patches found (%)")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    handles = [lines[name] for name in names]
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=2 * len(panels), frameon=False, fontsize=8
     )
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _save(figure, path)
 
 
 def position_maps(path: Path, title: str, maps: Mapping[str, Floats]) -> Path:
-    """Maps (14, 14) of shares in per cent side by side, each with its own scale."""
-    figure = Figure(figsize=(3.3 * len(maps), 3.3), layout="constrained")
+    """Maps (14, 14) of shares, 0 to 1, shown in per cent, each with its own scale.
+
+    Four in a row; nan is grey. Dots: where eyes, nose and corners of the mouth are.
+    """
+    columns = min(len(maps), MAPS_IN_ROW)
+    rows = -(-len(maps) // columns)
+    figure = Figure(figsize=(3.3 * columns, 2.9 * rows + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=11)
+    colours = colormaps["magma"].with_extremes(bad="0.8")
     for number, (name, values) in enumerate(maps.items(), start=1):
-        axes = figure.add_subplot(1, len(maps), number)
-        image = axes.imshow(100 * np.asarray(values), cmap="magma", vmin=0)
+        axes = figure.add_subplot(rows, columns, number)
+        shares = 100 * np.asarray(values)
+        side = len(shares)
+        image = axes.imshow(shares, cmap=colours, vmin=0)
+        points = (TEMPLATE_112 + 0.5) * side / TEMPLATE_SIZE - 0.5
+        axes.plot(*points.T, "o", ms=3, mfc="none", mec="#56b4e9")
         axes.set_title(name, fontsize=9)
-        axes.set(xticks=range(0, 14, 2), yticks=range(0, 14, 2))
-        figure.colorbar(image, ax=axes, shrink=0.75, format="%.0f %%")
+        axes.set(xticks=range(0, side, 2), yticks=range(0, side, 2))
+        figure.colorbar(image, ax=axes, shrink=0.8, format="{x:g} %")
     return _save(figure, path)
 
 

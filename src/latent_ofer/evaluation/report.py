@@ -143,12 +143,13 @@ def summary(table: Table) -> dict[str, Any]:
             for row in table.rows
         ],
         "details": dict(table.details),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": library_versions(),
     }
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def library_versions() -> dict[str, str]:
+    """Version of Python, of this package and of each installed library that figures depend on."""
+    found = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = version(name)

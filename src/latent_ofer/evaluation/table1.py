@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels
-from latent_ofer.backends.choose import BackendName
+from latent_ofer.backends.choose import BackendName, open_backend
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.scores import auroc
 from latent_ofer.errors import LatentOFERError
-from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_auroc
-from latent_ofer.evaluation.detection import SEED, Counts, Floats, Scored, by_group, figures
-from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
+from latent_ofer.evaluation.bootstrap import resample_counts
+from latent_ofer.evaluation.detection import SEED
+from latent_ofer.evaluation.detection_figures import Floats, Scored, by_group, face_groups, figures
+from latent_ofer.evaluation.detector_differences import BASELINES, areas, differences
+from latent_ofer.evaluation.grouping import Members, occluder_groups
 from latent_ofer.evaluation.patch_scores import (
     Detectors,
     Settings,
@@ -28,12 +29,9 @@ from latent_ofer.evaluation.patch_scores import (
 from latent_ofer.evaluation.pools import kinds_of, subset
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.pipeline import DetectorName, LatentOFER
+from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
 
-BASELINES = ("one_class_svm", "patch_svdd", "gaussian_pixels", "gaussian_latents")
-FIRST = "default"
-"""The detector that the others are compared with."""
 PAPER = {
     "one_class_svm": {"accuracy": 91.1, "precision": 90.2, "recall": 89.4},
     "patch_svdd": {"accuracy": 85.2, "precision": 80.1, "recall": 94.1},
@@ -55,7 +53,7 @@ class Kind:
     people : list of n str
         Who each is, empty where unknown.
     members : dict of str to (n,) bool
-        Groups of people, and of what hides the faces.
+        Groups of people and sources, and of what hides the faces.
     """
 
     truth: Truth
@@ -73,16 +71,25 @@ def measured_kind(
 ) -> Kind:
     """Score both copies of the faces of a pool, or read what is in the cache."""
     truth, scores = read_scores(pool, cutouts, detectors, cache, settings)
-    members = groups(pool.tags) | occluder_groups(truth.category.tolist(), truth.coverage)
+    members = face_groups(pool) | occluder_groups(truth.category.tolist(), truth.coverage)
     return Kind(truth, scores, pool.people, members)
 
 
+def shipped_names(folder: WeightsFolder) -> list[str]:
+    """The detectors of a folder of weights, the default one first, each under one name."""
+    thresholds = folder.thresholds
+    # "default" may be another name of one of the others: the same to the last digit.
+    names = [name for name in thresholds if name != "default"]
+    default = next((n for n in names if thresholds[n] == thresholds["default"]), "default")
+    return [default, *(name for name in names if name != default)]
+
+
 def shipped_detector(
-    name: DetectorName, weights: Path | None, backend: BackendName, threads: int | None
+    name: str, folder: WeightsFolder, backend: BackendName, threads: int | None
 ) -> Detectors:
-    """The default detector or the paper's, of a folder of weights (None: the package's own)."""
-    model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=name)
-    folder = WeightsFolder.open(weights or SHIPPED)
+    """One of the detectors of a folder of weights."""
+    engine = open_backend(backend, folder, name, threads)
+    model = LatentOFER(engine, folder.thresholds[name], folder.image_size)
 
     def score(faces: Pixels) -> dict[str, NDArray[Any]]:
         return {name: np.stack([occlusion.scores for occlusion in model.detect(faces)])}
@@ -140,11 +147,12 @@ def evaluate_table1(
     Returns
     -------
     dict
-        Plain values. ``"detectors"`` holds what `table` gives; a baseline that is not trained
-        has ``{"missing": what to do}`` there.
+        Plain values. ``"detectors"`` holds what `table` gives, that of the shipped default
+        first; a baseline that is not trained has ``{"missing": what to do}`` there.
     """
-    shipped: tuple[DetectorName, ...] = ("default", "paper")
-    detectors = [shipped_detector(name, weights, backend, threads) for name in shipped]
+    folder = WeightsFolder.open(weights or SHIPPED)
+    shipped = shipped_names(folder)
+    detectors = [shipped_detector(name, folder, backend, threads) for name in shipped]
     missing = {}
     try:
         detectors.append(baseline_detectors(runs, config))
@@ -175,6 +183,14 @@ def table(
 ) -> dict[str, dict[str, Any]]:
     """Everything that is measured, by detector.
 
+    Parameters
+    ----------
+    kinds : dict of str to Kind
+    detectors : sequence of Detectors
+        The shipped default first.
+    seed : int
+        Of the resamples.
+
     Returns
     -------
     dict
@@ -182,14 +198,21 @@ def table(
         detection test with
 
         - ``"by_group"``: those of `by_group`,
-        - ``"default_better_by"``: AUROC of the default detector minus this one's, paired (not
-          for the default one itself),
+        - ``"default_better_by"`` and so on: `differences`,
         - ``"roc"``: ``{"false_positive", "recall"}``, points of the curve,
         - ``"errors_by_place"``: ``{"false_positive", "miss"}``, 14 x 14 each.
     """
     # The same for all: every detector meets the same resamples.
     resamples = {
         kind: resample_counts(len(faces.people), np.random.default_rng(seed), people=faces.people)
+        for kind, faces in kinds.items()
+    }
+    every = {
+        kind: {
+            name: areas(faces.truth, faces.scores[name][1], resamples[kind])
+            for some in detectors
+            for name in some.thresholds
+        }
         for kind, faces in kinds.items()
     }
     report: dict[str, dict[str, Any]] = {}
@@ -200,14 +223,11 @@ def table(
                 "thresholds": asdict(thresholds),
             }
             for kind, of_kind in kinds.items():
-                truth, scores, counts = of_kind.truth, of_kind.scores, resamples[kind]
-                faces = against(truth, scores[name], thresholds)
+                faces = against(of_kind.truth, of_kind.scores[name], thresholds)
+                counts = resamples[kind]
                 row[kind] = figures(faces, counts)
                 row[kind]["by_group"] = by_group(faces, of_kind.members, counts)
-                if name != FIRST:
-                    row[kind]["default_better_by"] = area_difference(
-                        truth, scores[FIRST][1], scores[name][1], counts
-                    )
+                row[kind] |= differences(name, every[kind])
                 row[kind]["roc"] = roc(faces)
                 row[kind]["errors_by_place"] = errors_by_place(faces)
             report[name] = row
@@ -225,17 +245,10 @@ def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
         above[1],
         truth.hidden,
         truth.used,
+        np.ones_like(truth.used),
         truth.category,
         truth.coverage,
     )
-
-
-def area_difference(truth: Truth, one: Floats, other: Floats, counts: Counts) -> dict[str, float]:
-    """AUROC of `one` minus that of `other`, (n, N) scores of the same occluded copies."""
-    used, hidden = truth.used, truth.hidden
-    areas = [resampled_auroc(counts, scores, hidden, used) for scores in (one, other)]
-    values = [auroc(scores[used], hidden[used]) for scores in (one, other)]
-    return measured(values[0] - values[1], areas[0] - areas[1])
 
 
 def roc(s: Scored) -> dict[str, list[float]]:

@@ -7,8 +7,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from latent_ofer.occlusion import shapes, textures
-from latent_ofer.occlusion.exact import luma, mean_colour, number_on_grid, on_grid, softened
+from latent_ofer.occlusion import lighting, shapes, textures
+from latent_ofer.occlusion.exact import luma, mean_colour, number_on_grid, softened
 from latent_ofer.occlusion.placing import REFERENCE, Composition, placed, scale_for
 
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
@@ -73,14 +73,14 @@ def compose_procedural(
     scale, covered = scale_for(covered_at, target, side * sqrt(target / 2), 3 * side)
     alpha = softened(shapes.drawn(shape, scale, angle, centre, side), sigma)
     bare = kind in (shapes.hand, shapes.limb) and rng.random() < 0.75
-    surface = _surface(rng, face, bare) * _relief(rng, alpha, scale)
+    surface = _surface(rng, face, bare) * lighting.relief(rng, alpha, scale)
     if len(shape) > 1:
-        surface *= _seams(rng, shapes.on_canvas(shape, scale, angle, centre), side)
+        surface *= lighting.seams(rng, shapes.on_canvas(shape, scale, angle, centre), side)
     surface += max(0, rng.uniform(-4, 3)) * rng.standard_normal((side, side, 1), dtype=np.float32)
     if grey:
         surface = luma(surface)
     opacity = np.asarray(alpha, dtype=np.float32)[..., None] / 255
-    below = face * (1 - _shadow(rng, alpha, unit))
+    below = face * (1 - lighting.shadow(rng, alpha, unit))
     composed = below + opacity * (np.clip(surface, 0, 255) - below)
     result = np.array(_picture(composed).resize(final, Image.Resampling.BICUBIC))
     return Composition(result, covered, target)
@@ -105,47 +105,6 @@ def _surface(rng: Generator, face: NDArray[np.uint8], bare: bool) -> NDArray[np.
     border = textures.ramp(rng, side) + rng.uniform(0, 0.5) * textures.noise(rng, side, (5, 5))
     second = np.clip(0.5 + 20 * (border - rng.uniform(-0.4, 0.4)), 0, 1)
     return textures.mixed(first, material(), second)
-
-
-def _relief(rng: Generator, alpha: Image.Image, scale: float) -> NDArray[np.float32]:
-    """Shade a shape as if it were rounded, with light from one side: factors (S, S, 1)."""
-    width = scale * rng.uniform(0.1, 0.5)
-    height = np.asarray(softened(alpha, width), dtype=np.float32) / 255
-    down, across = np.gradient(height)
-    angle = rng.uniform(0, 2 * np.pi)
-    slope = np.float32(width) * (np.cos(angle) * across + np.sin(angle) * down)
-    ambient = 1 - rng.uniform(0, 0.8) * (1 - height)
-    light = ambient + rng.uniform(0, 1.4) * slope
-    gloss = rng.uniform(0, 1.5) * np.maximum(slope - 0.25, 0) if rng.random() < 0.3 else 0
-    factors = (light + gloss)[..., None] + rng.uniform(0, 0.3) * textures.ramp(rng, alpha.width)
-    inside = np.asarray(alpha, dtype=np.float64)[..., None]
-    usual = max(number_on_grid(float((factors * inside).sum()) / max(inside.sum(), 1.0)), 0.1)
-    bright = rng.uniform(0.7, 1.25) / usual
-    return np.asarray(np.clip(factors * bright, 0.05, 2), dtype=np.float32)
-
-
-def _seams(rng: Generator, outlines: list[shapes.Points], side: int) -> NDArray[np.float32]:
-    """Darken where the parts of a thing meet, as between fingers: factors (S, S, 1)."""
-    picture = Image.new("L", (2 * side, 2 * side))
-    draw = ImageDraw.Draw(picture)
-    width = int(rng.integers(1, 4))
-    for outline in outlines:
-        # Filled with nothing, so that a part in front hides the borders of those behind it.
-        draw.polygon((2 * outline).ravel().tolist(), fill=0, outline=255, width=width)
-    lines = softened(picture.reduce(2), rng.uniform(0.3, 1.5))
-    depth = np.float32(rng.uniform(0, 0.7))
-    return np.float32(1) - depth * np.asarray(lines, np.float32)[..., None] / np.float32(255)
-
-
-def _shadow(rng: Generator, alpha: Image.Image, unit: float) -> NDArray[np.float32]:
-    """Cast a soft shadow beside the thing on about half of the faces: (S, S, 1) in 0-1."""
-    depth = max(0.0, rng.uniform(-0.5, 0.5))
-    blurred = softened(alpha, rng.uniform(1, 5) * unit)
-    dx, dy = on_grid(rng.uniform(-5, 5, 2) * unit)
-    moved = blurred.transform(
-        alpha.size, Image.Transform.AFFINE, (1, 0, dx, 0, 1, dy), Image.Resampling.BILINEAR
-    )
-    return np.asarray(moved, dtype=np.float32)[..., None] * np.float32(depth / 255)
 
 
 def paste_patchwork(

@@ -1,0 +1,106 @@
+"""What the face encoder has learnt: holes filled in, and expressions in its latents."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.encoder.mae import MaskedAutoencoder
+from latent_ofer.encoder.train import STAGE, MaeRecipe, load_mae
+from latent_ofer.evaluation.chosen_faces import choose_faces
+from latent_ofer.evaluation.encoder_holes import filling_figures
+from latent_ofer.evaluation.encoder_probe import Features, latents_of, mean_levels, probe_figures
+from latent_ofer.evaluation.pools import kinds_of, subset
+from latent_ofer.training.checkpoint import WEIGHTS
+from latent_ofer.training.recipe import load_recipe
+
+SEED = 7
+FACES = 1000
+PROBE_FACES = 8000
+
+
+def evaluate_encoder(
+    sources: Sources,
+    runs: Path,
+    *,
+    config: str = "small",
+    faces: int = FACES,
+    probe_faces: int = PROBE_FACES,
+    limit: int | None = None,
+    seed: int = SEED,
+) -> dict[str, Any]:
+    """Measure the trained autoencoder on validation faces.
+
+    Parameters
+    ----------
+    sources : Sources
+    runs : Path
+        Folder of the trained autoencoder.
+    config : str
+        Its recipe.
+    faces : int
+        So many of each kind, colour and grey, get holes.
+    probe_faces : int
+        So many training faces the linear probe is fitted to.
+    limit : int, optional
+        So many faces at most in every part, those that choose the probe's strength and those
+        that it is scored on among them.
+    seed : int
+        Of the holes, the faces that are picked, the random network and the resamples.
+
+    Returns
+    -------
+    dict
+        Plain values: what the figures depend on; ``"filling"``, by kind of face what
+        `filling_figures` gives; ``"probe"``, what `probe_figures` gives.
+
+    Raises
+    ------
+    WeightsError
+        When the autoencoder is not trained.
+    RecipeError, DataError
+        When recipe or data are missing or broken.
+    """
+    recipe, model = load_recipe(MaeRecipe, config, STAGE), load_mae(runs, config)
+    filled = {
+        kind: filling_figures(model, subset(pool, _least(faces, limit), seed), seed, recipe.bf16)
+        for kind, pool in kinds_of(sources.pool("val")).items()
+    }
+    features: dict[str, Features] = {
+        "trained": latents_of(model, recipe.bf16),
+        "random": latents_of(random_network(recipe, seed), recipe.bf16),
+        "pixels": mean_levels,
+    }
+    probed = probe_figures(
+        features,
+        train=choose_faces(sources, "train", _least(probe_faces, limit), seed).pool,
+        dev=choose_faces(sources, "dev", limit, seed).pool,
+        val=choose_faces(sources, "val", limit, seed).pool,
+        rng=np.random.default_rng(seed),
+    )
+    return {
+        "split": "validation",
+        "seed": seed,
+        "limit": limit,
+        "data": sources.digests("faces"),
+        "weights": file_sha256(runs / STAGE / WEIGHTS),
+        "recipe": recipe.digest(),
+        "version": version("latent-ofer"),
+        "filling": filled,
+        "probe": probed,
+    }
+
+
+def random_network(recipe: MaeRecipe, seed: int) -> MaskedAutoencoder:
+    """The same network before any training; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return recipe.build().eval().requires_grad_(False)
+
+
+def _least(count: int, limit: int | None) -> int:
+    return count if limit is None else min(count, limit)
