@@ -84,9 +84,8 @@ def train(recipe: MaeRecipe, pool: FacePool, seconds: float) -> tuple[MaskedAuto
         rise = min(1.0, way / recipe.warmup)
         optimiser.param_groups[0]["lr"] = rate * rise * (0.01 + 0.5 * (1 + math.cos(math.pi * way)))
         faces = pool.batch(rng.integers(len(pool), size=recipe.batch_size))
-        kept = round(model.grid**2 * (1 - recipe.hidden_share(rng)))
         grey = torch.from_numpy(rng.random(len(faces)) < recipe.grey)
-        visible = torch.from_numpy(holes.draw_kept(rng, len(faces), kept))
+        visible = torch.from_numpy(holes.draw_kept(rng, len(faces), recipe.draw_kept(rng)))
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
             loss = hidden_error(model, greyed(to_tensor(faces), grey), visible)
         optimiser.zero_grad(set_to_none=True)

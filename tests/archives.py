@@ -42,6 +42,9 @@ epochs: 1
 epoch_images: 8
 batch_size: 4
 learning_rate: 0.001
+place_width: 8
+gaussian_faces: 8
+gaussian_kept: 6
 svdd_faces: 8
 svdd_hidden: 12
 svdd_out: 6

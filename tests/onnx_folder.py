@@ -68,7 +68,7 @@ def write_folder(folder: Path) -> Path:
     )
     mean = make("ReduceMean", ["latents", "axis"], ["scores"], keepdims=0)
     graph(
-        folder / "detector_default.onnx",
+        folder / "detector_synthetic.onnx",
         ["latents"],
         {"scores": 2},
         [mean],
@@ -139,6 +139,7 @@ def write_manifest(folder: Path) -> None:
         "mean": [0.5] * 3,
         "std": [0.25] * 3,
         "files": files,
-        "thresholds": {"default": pair, "paper": pair},
+        "thresholds": {"synthetic": pair, "paper": pair},
+        "default_detector": "synthetic",
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -9,7 +9,7 @@ from latent_ofer import LatentOFER
 from latent_ofer.images.find import FaceFinder
 from latent_ofer.images.load import load_image
 from latent_ofer.occlusion.procedural import draw_demo_occluder
-from latent_ofer.weights_folder import SHIPPED
+from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_face_reads_the_same_alone_and_in_a_batch(
         assert among.probabilities[label] == pytest.approx(probability, abs=1e-5)
 
 
-@pytest.mark.parametrize("detector", ["default", "paper"])
+@pytest.mark.parametrize("detector", WeightsFolder.open(SHIPPED).thresholds)
 def test_torch_and_onnxruntime_answer_alike(
     detector: str, photo: np.ndarray, covered: tuple[np.ndarray, np.ndarray]
 ) -> None:

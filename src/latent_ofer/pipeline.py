@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypedDict, Unpack, get_args, overload
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from latent_ofer.images.load import ImageSource
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.results import Expression, FaceResult, Occlusion, Outcome
 from latent_ofer.stages import Stages
-from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
+from latent_ofer.weights_folder import SHIPPED, DetectorName, Thresholds, WeightsFolder
 
-DetectorName = Literal["default", "paper"]
 OnError = Literal["raise", "return"]
 
 BATCH = 32
@@ -73,29 +72,30 @@ class LatentOFER:
             Where the networks run: the processor, for now.
         threads : int, optional
             Threads of the engine; None leaves the choice to it.
-        detector : {"default", "paper"}
-            The trained occlusion detector, or the paper's deep SVDD (Eq. 1).
+        detector : {"default", "synthetic", "one-class", "paper"}
+            What finds hidden patches: a network trained on faces hidden by pasted objects
+            ("synthetic"), a model of clean faces alone ("one-class") or the paper's deep SVDD
+            (Eq. 1). "default" is the one of them that the weights name as such.
 
         Raises
         ------
         WeightsError
             If the weights are missing, altered or do not fit; the message names the file.
         ValueError
-            If an argument is not one of the above.
+            If an argument is not one of the above, or the weights have no such detector.
         ImportError
             If the backend is not installed; the message says what to install.
         """
         _check_choice("backend", backend, ("auto", "onnxruntime", "torch"))
         _check_choice("device", device, ("auto", "cpu"))
-        _check_choice("detector", detector, ("default", "paper"))
+        _check_choice("detector", detector, get_args(DetectorName))
         if threads is not None:
             _check_positive("threads", threads)
         weights = WeightsFolder.open(SHIPPED if folder is None else folder)
-        if detector not in weights.thresholds:
-            raise ValueError(f"the weights in {weights.path} have no detector {detector!r}")
+        name = weights.detector(detector)
         return cls(
-            open_backend(backend, weights, detector, threads),
-            weights.thresholds[detector],
+            open_backend(backend, weights, name, threads),
+            weights.thresholds[name],
             weights.image_size,
             threads=threads,
         )

@@ -38,8 +38,9 @@ class Occlusion:
     Attributes
     ----------
     scores : (14, 14) float
-        Higher is more likely hidden: a probability from the `default` detector, a distance
-        to the centre of clean faces from the `paper` detector (Eq. 1).
+        Higher is more likely hidden: a probability from the `synthetic` detector, standard
+        deviations from what clean faces have from the `one-class` detector, a distance to the
+        centre of clean faces from the `paper` detector (Eq. 1).
     mask : (14, 14) bool
         True where the score exceeds the threshold: the patch is hidden.
     ratio : float

@@ -1,9 +1,10 @@
 """The stages in training order: what each needs, whether it is stale, and the release."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,22 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
 from latent_ofer.backends.export import export_folder
-from latent_ofer.backends.networks import Networks
+from latent_ofer.backends.networks import (
+    Detect,
+    DetectOneClass,
+    DetectPaper,
+    DetectSynthetic,
+    Encode,
+    Networks,
+)
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
-from latent_ofer.detector.train import DetectorRecipe, load_detector
+from latent_ofer.detector.recipe import DetectorRecipe
+from latent_ofer.detector.train import load_detector
 from latent_ofer.encoder import train as encoder
-from latent_ofer.encoder.mae import MEAN, STD
+from latent_ofer.encoder.mae import MEAN, STD, MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
@@ -64,18 +73,21 @@ class Stage:
 
 
 def repair_with(runs: Path, config: str) -> Repair:
-    """The trained detector and reconstructor in a row, as the recogniser's training needs them."""
-    regions, _ = load_detector(runs, config)
+    """Default detector and reconstructor in a row, as the recogniser's training needs them."""
     repairer = load_reconstructor(runs, config)
+    encode = Encode(repairer.mae)
+    detect = trained_detectors(runs, config, repairer.mae)[best_on_dev(dev_auroc(runs))]
+    limits = detect.thresholds
 
     def repair(faces: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         batch = to_tensor(faces)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            scores = regions.probability(batch).unflatten(1, (repairer.mae.grid, -1))
-            grey = torch.from_numpy(is_grey(faces))[:, None, None]
-            thresholds = torch.where(grey, regions.threshold_grey, regions.threshold_colour)
-            mask = scores > thresholds.to(scores.dtype)
-            repaired = repairer(batch, mask).float()
+        with torch.inference_mode():
+            scores = detect(encode(batch) if detect.reads == "latents" else batch)
+            grey = torch.from_numpy(is_grey(faces))[:, None]
+            above = scores > torch.where(grey, limits.grey, limits.colour)
+            mask = above.unflatten(1, (repairer.mae.grid, -1))
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                repaired = repairer(batch, mask).float()
         pixels = (repaired * 255).round().clamp(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).numpy(), mask.numpy()
 
@@ -192,6 +204,27 @@ def train_all(sources: Sources, runs: Path, config: str, say: Callable[[str], No
     return release(sources, runs, config)
 
 
+def dev_auroc(runs: Path) -> dict[str, dict[str, float]]:
+    """AUROC of the trained detectors on dev faces, by name and kind of face."""
+    figures: dict[str, dict[str, float]] = load_weights(runs / detector.STAGE).about["dev_auroc"]
+    return figures
+
+
+def best_on_dev(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The detector with the highest mean AUROC of colour and grey: it becomes the default."""
+    return max(figures, key=lambda name: mean(figures[name].values()))
+
+
+def trained_detectors(runs: Path, config: str, mae: MaskedAutoencoder) -> dict[str, Detect]:
+    """All families by name; one of them looks through the first blocks of the encoder."""
+    families = load_detector(runs, config)
+    return {
+        "synthetic": DetectSynthetic(families.synthetic),
+        "one-class": DetectOneClass(mae, families.one_class),
+        "paper": DetectPaper(families.paper),
+    }
+
+
 def trained_networks(runs: Path, config: str) -> Networks:
     """All stages from their runs; a stale one is refused.
 
@@ -203,13 +236,11 @@ def trained_networks(runs: Path, config: str) -> Networks:
         When a stage was trained on another version of a parent.
     """
     mae = load_mae(runs, config)
-    regions, svdd = load_detector(runs, config)
     reads = recogniser.load_recogniser(runs, config, mae.dim)
     reads.temperature.copy_(calibration.load_temperature(runs))
     return Networks(
         mae=mae,
-        regions=regions,
-        svdd=svdd,
+        detectors=trained_detectors(runs, config, mae),
         reconstructor=load_reconstructor(runs, config),
         recogniser=reads,
     )
@@ -221,6 +252,7 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
     shipped = [name for name, stage in STAGES.items() if stage.recipe_of is None]
     recipes = {name: stage_recipe(name, config) for name in shipped}
     data = sources.digests("faces", "labels", "objects")
+    figures = dev_auroc(runs)
     manifest: dict[str, Any] = {
         "format": 1,
         "configuration": Path(config).name,
@@ -231,12 +263,10 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         "mean": [MEAN] * 3,
         "std": [STD] * 3,
         "thresholds": {
-            name: {
-                "colour": float(detector.threshold_colour),
-                "grey": float(detector.threshold_grey),
-            }
-            for name, detector in (("default", networks.regions), ("paper", networks.svdd))
+            name: asdict(detect.thresholds) for name, detect in networks.detectors.items()
         },
+        "default_detector": best_on_dev(figures),
+        "dev_auroc": figures,
         "licence": LICENCE,
         "data": dict(sorted(data.items())),
         "recipes": {name: recipe.model_dump(mode="json") for name, recipe in recipes.items()},

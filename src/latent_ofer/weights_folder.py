@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
@@ -14,6 +14,9 @@ FORMAT = 1
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
 """The weights that come with the package."""
+DetectorName = Literal["default", "synthetic", "one-class", "paper"]
+"""The families of detectors, and the one that the weights take unless told otherwise."""
+_DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class WeightsFolder:
     latent_dim : int
         Length of one patch's latent vector.
     thresholds : dict of str to Thresholds
-        By detector name.
+        Of each detector that the weights hold, by its name.
+    default_detector : str
+        The one of them that is taken unless told otherwise.
     files : frozenset of str
         Names of the files that the manifest lists; all are present and unaltered.
     manifest : dict
@@ -52,6 +57,7 @@ class WeightsFolder:
     patch_size: int
     latent_dim: int
     thresholds: dict[str, Thresholds]
+    default_detector: str
     files: frozenset[str]
     manifest: dict[str, Any]
 
@@ -77,6 +83,8 @@ class WeightsFolder:
                     name: Thresholds(float(pair["colour"]), float(pair["grey"]))
                     for name, pair in manifest["thresholds"].items()
                 },
+                # The first weights had a detector of that very name.
+                default_detector=str(manifest.get("default_detector", _DEFAULT)),
                 files=frozenset(manifest["files"]),
                 manifest=manifest,
             )
@@ -110,6 +118,20 @@ class WeightsFolder:
             )
         return self.path / name
 
+    def detector(self, name: str) -> str:
+        """The detector that a name stands for: "default" is another name of one of them.
+
+        Raises
+        ------
+        ValueError
+            If the weights have no such detector; names those that they have.
+        """
+        found = self.default_detector if name == _DEFAULT else name
+        if found not in self.thresholds:
+            has = ", ".join(dict.fromkeys([_DEFAULT, *self.thresholds]))
+            raise ValueError(f"the weights in {self.path} have no detector {name!r}, only {has}")
+        return found
+
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
@@ -141,6 +163,8 @@ def _check_fit(folder: WeightsFolder, labels: tuple[str, ...]) -> None:
             f"{path}: {folder.image_size} px with patches of {folder.patch_size} px "
             f"do not make a {GRID} x {GRID} grid"
         )
+    if folder.default_detector not in folder.thresholds:
+        raise WeightsError(f"{path}: no thresholds of its detector {folder.default_detector!r}")
 
 
 def _check_file(folder: Path, name: str, size: int, digest: str) -> None:

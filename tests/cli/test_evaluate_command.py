@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from archives import Trained, write_faces
 from latent_ofer.cli.main import app, main
+from latent_ofer.weights_folder import WeightsFolder
 from layouts_b import write_class_folders
 
 
@@ -47,10 +48,11 @@ def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, 
     return dict(written)
 
 
-@pytest.mark.parametrize("detector", ["default", "paper"])
+@pytest.mark.parametrize("detector", ["default", "synthetic", "one-class", "paper"])
 def test_detection_measures_each_kind_of_face(detector: str, data: Path, trained: Trained) -> None:
     report = measure("detection", data, trained, "--detector", detector, "--limit", "2")
-    assert report["detector"] == detector
+    assert report["detector"] == WeightsFolder.open(trained.weights).detector(detector)
+    assert report["detector"] != "default"
     for kind in ("colour", "grey"):
         assert 0 <= report[kind]["auroc"]["value"] <= 1
     assert report["colour"]["worst_group"] is None  # none has a hundred faces here
@@ -105,7 +107,8 @@ def test_the_speed_of_detection_needs_no_data(trained: Trained, tmp_path: Path) 
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     written = json.loads(report.read_text())
-    assert (written["threads"], written["batch_size"], written["detector"]) == (2, 32, "default")
+    assert (written["threads"], written["batch_size"]) == (2, 32)
+    assert written["detector"] == WeightsFolder.open(trained.weights).default_detector
     alone, both = written["detector_ms_per_face"], written["encoder_and_detector_ms_per_face"]
     assert 0 < alone["fastest"] < both["slowest"]
 

@@ -14,11 +14,13 @@ from latent_ofer.datasets.archives import is_dev
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import DevFaces, apply, read_dev, set_thresholds
+from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.train import load_detector, train_detector
-from latent_ofer.encoder.train import MaeRecipe, train_mae
+from latent_ofer.detector.train_one_class import LEAST_SCALE
+from latent_ofer.encoder.train import MaeRecipe, load_mae, train_mae
 from latent_ofer.errors import StaleError
-from latent_ofer.training.checkpoint import load_weights, save_weights
+from latent_ofer.training.checkpoint import load_state, load_weights, save_weights
 from latent_ofer.training.recipe import load_recipe
 
 MAE = """
@@ -41,9 +43,16 @@ patchwork: 1
 epochs: 1
 batch_size: 8
 learning_rate: 0.002
+hands: 1
+blanks: 1
+place_width: 8
+place_epochs: 1
+gaussian_faces: 16
+gaussian_kept: 6
 svdd_faces: 24
 svdd_hidden: 12
 svdd_out: 6
+svdd_centres: 1
 svdd_epochs: 2
 svdd_learning_rate: 0.001
 svdd_lambda: 0.000001
@@ -150,7 +159,7 @@ def test_dev_area_is_one_for_scores_that_are_the_labels() -> None:
     covered[0, 30:70, 30:70] = True
     covered[1, 3:9, 50:60] = True
     nothing = np.zeros((0, 112, 112, 3), dtype=np.uint8)
-    dev = DevFaces(nothing, nothing, covered)
+    dev = DevFaces(nothing, np.zeros((0, 196), dtype=bool), nothing, covered)
     share = covered.reshape(2, 14, 8, 14, 8).mean(axis=(2, 4)).reshape(2, 196)
     assert dev.auroc((share >= 0.25).astype(np.float32)) == 1
     # Border patches at either end of the scores change nothing.
@@ -163,7 +172,12 @@ def test_thresholds_let_one_patch_in_a_hundred_pass() -> None:
     rng = np.random.default_rng(0)
     nothing = np.zeros((0, 112, 112), dtype=bool)
     dev = {
-        kind: DevFaces(rng.integers(0, top, (20, 112, 112, 3), np.uint8), nothing, nothing)
+        kind: DevFaces(
+            rng.integers(0, top, (20, 112, 112, 3), np.uint8),
+            np.zeros((20, 196), dtype=bool),
+            nothing,
+            nothing,
+        )
         for kind, top in (("colour", 255), ("grey", 60))
     }
     set_thresholds(model, model.probability, dev)
@@ -173,16 +187,58 @@ def test_thresholds_let_one_patch_in_a_hundred_pass() -> None:
     assert model.threshold_colour != model.threshold_grey
 
 
-def test_training_leaves_both_detectors_in_one_file(runs: Path, config: str, data: Path) -> None:
-    regions, svdd = load_detector(runs, config)
+def test_streaks_have_no_say_in_the_thresholds() -> None:
+    streaks = np.zeros((20, 196), dtype=bool)
+    streaks[:, :40] = True
+    faces = np.zeros((20, 112, 112, 3), dtype=np.uint8)
+    nothing = np.zeros((0, 112, 112), dtype=bool)
+    dev = dict.fromkeys(("colour", "grey"), DevFaces(faces, streaks, nothing, nothing))
+    model = RegionDetector(width=8).eval()
+    scores = torch.linspace(1, 0, 196).expand(20, -1)
+    set_thresholds(model, lambda batch: scores[: len(batch)], dev)
+    # Of 156 places, those of one lie above; those of two would be more than one in a hundred.
+    assert float(model.threshold_colour) == float(scores[0, 41])
+
+
+def test_training_leaves_all_detectors_in_one_file(runs: Path, config: str, data: Path) -> None:
+    detectors = load_detector(runs, config)
     faces = torch.rand(2, 3, 112, 112)
-    assert regions.probability(faces).shape == (2, 196)
-    assert svdd(torch.randn(2, 196, 16)).shape == (2, 196)
-    assert float(svdd.radius) > 0 and float(svdd.threshold_grey) > 0
-    assert not any(p.requires_grad for p in (*regions.parameters(), *svdd.parameters()))
-    about = load_weights(runs / "detector").about
-    assert list(about["parents"]) == ["mae"]
-    assert sorted(about["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+    assert detectors.synthetic.probability(faces).shape == (2, 196)
+    assert detectors.one_class(faces, torch.randn(2, 196, 16)).shape == (2, 196)
+    assert detectors.paper(torch.randn(2, 196, 16)).shape == (2, 196)
+    assert detectors.paper.centre.shape == (1, 6)
+    assert float(detectors.paper.radius) > 0 and float(detectors.paper.threshold_grey) > 0
+    for model in (detectors.synthetic, detectors.one_class, detectors.paper):
+        assert not any(p.requires_grad for p in model.parameters())
+        assert not model.training
+    weights = load_weights(runs / "detector")
+    assert not any("mae." in name for name in weights.tensors)
+    assert list(weights.about["parents"]) == ["mae"]
+    assert sorted(weights.about["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+    assert set(weights.about["dev_auroc"]) == {"synthetic", "one-class", "paper"}
+
+
+def test_the_one_class_detector_is_calibrated_on_clean_dev_faces(
+    runs: Path, config: str, data: Path
+) -> None:
+    mae, model = load_mae(runs, config), load_detector(runs, config).one_class
+    dev = read_dev(Sources(data, runs / "cache"))
+    for number, kind in enumerate(KINDS):
+        opinions = apply(
+            lambda x: model.opinions(x, mae.encode_early(x, model.blocks)).permute(2, 0, 1, 3),
+            dev[kind].clean,
+        )[:, :, number]
+        standard = (opinions - model.centre[:, number]) / model.scale[:, number]
+        assert torch.allclose(standard.mean(0), torch.zeros(2, 196), atol=1e-2)
+        spread = standard.std(0, correction=0)[model.scale[:, number] > LEAST_SCALE]
+        assert len(spread) and torch.allclose(spread, torch.ones(len(spread)), atol=0.05)
+
+
+def test_the_place_network_is_kept_when_only_the_encoder_changes(runs: Path) -> None:
+    lines = (runs / "detector_place" / "log.jsonl").read_text().splitlines()
+    assert len(lines) == 1
+    state = load_state(runs / "detector_place")
+    assert state is not None and "svdd" not in state["identity"]
 
 
 def test_each_epoch_logs_dev_figures_of_both_kinds(runs: Path) -> None:

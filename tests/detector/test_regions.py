@@ -1,9 +1,12 @@
 import pytest
 import torch
 
+from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
-from latent_ofer.detector.train import DetectorRecipe, patch_loss
+from latent_ofer.detector.train_regions import SURE, patch_loss
 from latent_ofer.training.recipe import load_recipe
+
+NO_STREAKS = torch.zeros(2, 14, 14, dtype=torch.bool)
 
 
 def trained_a_little() -> RegionDetector:
@@ -52,7 +55,7 @@ def test_gradients_reach_every_parameter() -> None:
     model = RegionDetector(width=16).train()
     covered = torch.zeros(2, 112, 112, dtype=torch.bool)
     covered[:, 20:60, 20:60] = True
-    patch_loss(model(torch.rand(2, 3, 112, 112)), covered).backward()
+    patch_loss(model(torch.rand(2, 3, 112, 112)), covered, NO_STREAKS).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
@@ -68,10 +71,34 @@ def test_patch_loss_leaves_border_patches_out() -> None:
     covered[0, 0:8, 0:8] = True  # patch 0: hidden
     covered[0, 0:1, 8:16] = True  # patch 1: an eighth, border
     logits = torch.zeros(1, 196, requires_grad=True)
-    loss = patch_loss(logits, covered)
+    loss = patch_loss(logits, covered, NO_STREAKS[:1])
     loss.backward()
     assert float(loss.detach()) == pytest.approx(0.693147, abs=1e-5)
     assert logits.grad is not None
     assert float(logits.grad[0, 0]) == pytest.approx(-0.5 / 195)
     assert float(logits.grad[0, 1]) == 0
     assert float(logits.grad[0, 2]) == pytest.approx(0.5 / 195)
+
+
+def test_patch_loss_leaves_bare_streaks_out_and_covered_ones_in() -> None:
+    covered = torch.zeros(1, 112, 112, dtype=torch.bool)
+    covered[0, 0:8, 0:8] = True
+    streaks = NO_STREAKS[:1].clone()
+    streaks[0, 0, :2] = True
+    logits = torch.zeros(1, 196, requires_grad=True)
+    patch_loss(logits, covered, streaks).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[0, 0]) < 0
+    assert float(logits.grad[0, 1]) == 0
+    assert float(logits.grad[0, 2]) > 0
+
+
+def test_what_looks_surely_hidden_on_a_clean_face_is_not_unlearned() -> None:
+    nothing = torch.zeros(1, 112, 112, dtype=torch.bool)
+    logits = torch.zeros(1, 196)
+    logits[0, :2] = torch.tensor([SURE + 0.1, SURE - 0.1])
+    logits.requires_grad_()
+    patch_loss(logits, nothing, NO_STREAKS[:1]).backward()
+    assert logits.grad is not None
+    assert float(logits.grad[0, 0]) == 0
+    assert float(logits.grad[0, 1]) > 0

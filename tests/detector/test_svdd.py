@@ -7,7 +7,7 @@ from latent_ofer.detector.svdd import LatentSVDD, svdd_loss
 
 def model_and_latents() -> tuple[LatentSVDD, torch.Tensor]:
     torch.manual_seed(0)
-    model = LatentSVDD(dim=6, hidden=5, out=4, patches=3)
+    model = LatentSVDD(dim=6, hidden=5, out=4, centres=3)
     latents = torch.randn(7, 3, 6)
     model.set_centre(latents.split(2))
     return model, latents
@@ -58,6 +58,19 @@ def test_loss_is_equation_1_by_hand() -> None:
     weights = sum(float(w.detach().double().square().sum()) for w in model.phi.parameters())
     expected = np.mean(squared) + decay / 2 * weights
     assert svdd_loss(model, latents, decay).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_centre_is_the_mean_of_all_places() -> None:
+    torch.manual_seed(0)
+    model = LatentSVDD(dim=6, hidden=5, out=4)
+    latents = 3 * torch.randn(8, 3, 6)
+    model.set_centre(latents.split(2))
+    mean = model.phi(latents).mean((0, 1))
+    expected = torch.where(mean.abs() < 0.1, 0.1 * mean.sign(), mean)
+    assert model.centre.shape == (1, 4)
+    assert torch.allclose(model.centre[0], expected, atol=1e-5)
+    slow = (model.phi(latents) - model.centre[0]).norm(dim=-1)
+    assert torch.allclose(model(latents), slow, atol=1e-6)
 
 
 def test_gradients_reach_every_weight_and_never_the_centre() -> None:

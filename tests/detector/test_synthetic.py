@@ -22,7 +22,10 @@ KINDS = {
     "objects": Mix(0, 1, 0, 0),
     "procedural": Mix(0, 0, 1, 0),
     "patchwork": Mix(0, 0, 0, 1),
+    "hands": Mix(0, 0, 0, 0, 1),
+    "blanks": Mix(0, 0, 0, 0, 0, 1),
 }
+NO_STREAKS = np.zeros((6, 196), dtype=bool)
 
 
 def small_pool() -> FacePool:
@@ -58,16 +61,16 @@ def test_pixels_change_where_they_are_covered_and_hardly_elsewhere(
 ) -> None:
     monkeypatch.setattr("latent_ofer.detector.synthetic.worn", lambda face, rng: face)
     pool = small_pool()
-    occluder = Occluder(pool, CUTOUTS, KINDS[kind])
+    occluder = Occluder(pool, NO_STREAKS, CUTOUTS, KINDS[kind])
     clean = resized(pool.native(row).image).astype(float)
     grey = greyed(clean.astype(np.uint8)).astype(float)
     inside, outside = [], []
     for seed in range(12):
-        face, covered = occluder.sample(row, np.random.default_rng(seed))
+        face, covered, _ = occluder.sample(row, np.random.default_rng(seed))
         # Flipped and greyed at random: the nearest of the four is what it was made from.
         copies = [clean, clean[:, ::-1], grey, grey[:, ::-1]]
         change = min((np.abs(face - copy).mean(axis=2) for copy in copies), key=np.median)
-        assert 0.01 < covered.mean() < 0.6
+        assert 0.01 < covered.mean() < 0.72
         inside.append(change[covered].mean())
         outside.append(np.median(change[~covered]))
     assert np.mean(inside) > 8
@@ -75,19 +78,35 @@ def test_pixels_change_where_they_are_covered_and_hardly_elsewhere(
 
 
 def test_clean_samples_have_nothing_covered() -> None:
-    occluder = Occluder(small_pool(), CUTOUTS, Mix(1, 0, 0, 0))
+    occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, Mix(1, 0, 0, 0))
     for row in range(6):
-        face, covered = occluder.sample(row, np.random.default_rng(row))
+        face, covered, _ = occluder.sample(row, np.random.default_rng(row))
         assert face.shape == (112, 112, 3) and face.dtype == np.uint8
         assert not covered.any()
+
+
+def test_streaks_are_mirrored_with_their_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latent_ofer.detector.synthetic.worn", lambda face, rng: face)
+    pool = small_pool()
+    streaks = NO_STREAKS.copy().reshape(6, 14, 14)
+    streaks[2, :, 0] = True
+    occluder = Occluder(pool, streaks.reshape(6, 196), CUTOUTS, Mix(1, 0, 0, 0))
+    face = resized(pool.native(2).image)
+    sides = set()
+    for seed in range(10):
+        sample = occluder.sample(2, np.random.default_rng(seed))
+        side = 0 if np.array_equal(sample.face, face) else 13
+        assert sample.streaks[:, side].all() and sample.streaks.sum() == 14
+        sides.add(side)
+    assert sides == {0, 13}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("row", [2, 4])
 def test_grey_faces_stay_grey(kind: str, row: int) -> None:
-    occluder = Occluder(small_pool(), CUTOUTS, KINDS[kind])
+    occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, KINDS[kind])
     for seed in range(6):
-        face, _ = occluder.sample(row, np.random.default_rng(seed))
+        face, _, _ = occluder.sample(row, np.random.default_rng(seed))
         assert np.ptp(face.astype(int), axis=2).max() <= 1
 
 
@@ -100,7 +119,7 @@ def test_a_neighbour_is_of_the_same_set() -> None:
 
 
 def test_large_categories_are_drawn_less_than_their_size() -> None:
-    odds = Occluder(small_pool(), CUTOUTS, Mix(0, 1, 0, 0)).cutout_odds
+    odds = Occluder(small_pool(), NO_STREAKS, CUTOUTS, Mix(0, 1, 0, 0)).cutout_odds
     assert odds[:4].sum() == pytest.approx(2 * odds[4])
     assert odds.sum() == pytest.approx(1)
 

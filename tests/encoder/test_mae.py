@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.masks import HoleBank
-from latent_ofer.encoder.train import greyed, hidden_error
+from latent_ofer.encoder.train import MaeRecipe, greyed, hidden_error
 from latent_ofer.encoder.vit import PatchEmbed, Stem, sincos_positions
 
 PATCHES = 16
@@ -171,3 +171,17 @@ def test_only_the_chosen_faces_lose_their_colours() -> None:
     by_hand = 0.299 * faces[0, 0] + 0.587 * faces[0, 1] + 0.114 * faces[0, 2]
     for channel in grey[0]:
         assert torch.allclose(channel, by_hand, atol=1e-6)
+
+
+def test_batches_keep_whole_rows_worth_of_patches_within_the_range() -> None:
+    recipe = MaeRecipe(
+        **{"dim": 24, "depth": 1, "heads": 2, "decoder_dim": 16, "decoder_depth": 1},
+        **{"decoder_heads": 2, "epochs": 1, "batch_size": 4, "learning_rate": 1e-3},
+        hidden=(0.1, 0.75),
+    )
+    rng = np.random.default_rng(0)
+    kept = np.array([recipe.draw_kept(rng) for _ in range(500)])
+    assert (kept % 14 == 0).all()
+    assert 0.25 * 196 - 7 <= kept.min() < 0.3 * 196
+    assert 0.85 * 196 < kept.max() <= 0.9 * 196 + 7
+    assert np.median(kept) < 0.5 * 196

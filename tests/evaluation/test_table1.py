@@ -192,24 +192,25 @@ def test_photos_of_one_person_are_drawn_together(tmp_path: Path) -> None:
 
 def test_the_detectors_are_those_of_the_weights_and_the_default_one_comes_first() -> None:
     folder = WeightsFolder.open(SHIPPED)
+    pairs = {name: Thresholds(0.3, 0.3) for name in ("paper", "one-class", "synthetic")}
 
-    def names(**thresholds: float) -> list[str]:
-        pairs = {name: Thresholds(value, value) for name, value in thresholds.items()}
-        return shipped_names(replace(folder, thresholds=pairs))
+    def names(default: str) -> list[str]:
+        return shipped_names(replace(folder, thresholds=pairs, default_detector=default))
 
-    assert names(paper=0.2, default=0.3) == ["default", "paper"]
-    assert names(paper=0.2, synthetic=0.3, default=0.3) == ["synthetic", "paper"]
+    assert names("synthetic") == ["synthetic", "paper", "one-class"]
+    assert names("paper") == ["paper", "one-class", "synthetic"]
 
 
 def test_detectors_that_are_not_trained_say_so_and_the_rest_is_measured(tmp_path: Path) -> None:
     sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
     report = evaluate_table1(sources, tmp_path / "runs", backend="onnxruntime", threads=1)
     json.dumps(report)
-    assert list(report["detectors"]) == ["default", "paper", *BASELINES]
+    shipped = shipped_names(WeightsFolder.open(SHIPPED))
+    assert list(report["detectors"]) == [*shipped, *BASELINES]
     for name in BASELINES:
         assert "train detector_baselines" in report["detectors"][name]["missing"]
     assert report["detectors"]["paper"]["colour"]["n"] == 2
-    assert report["detectors"]["default"]["grey"]["n"] == 2
+    assert report["detectors"][shipped[0]]["grey"]["n"] == 2
     assert report["seed"] == 7 and report["split"] == "val"
 
 

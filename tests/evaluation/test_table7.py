@@ -48,7 +48,7 @@ def test_shared_parameters_count_once() -> None:
     assert numbers_in([*layer.parameters(), *layer.parameters()]) == 16
 
 
-@pytest.mark.parametrize("detector", ["default", "paper"])
+@pytest.mark.parametrize("detector", ["default", "synthetic", "one-class", "paper"])
 def test_the_pipeline_is_its_stages_put_together(detector: str, trained: Trained) -> None:
     counted = pipeline_complexity(trained.weights, detector)  # type: ignore[arg-type]
     flops = {stage: each.flops for stage, each in counted.stages.items()}
@@ -59,6 +59,7 @@ def test_the_pipeline_is_its_stages_put_together(detector: str, trained: Trained
     # The repair holds the encoder.
     assert counted.hidden.parameters == sum(numbers.values()) - numbers["encoder"]
     assert 0 < numbers["encoder"] < numbers["repair"]
+    assert numbers["detector"] > 0 and flops["detector"] > 0
 
 
 def test_baselines_are_counted_without_training(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def masks() -> np.ndarray:
 
 
 def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
-    backend = OnnxBackend(WeightsFolder.open(folder), "default", threads=1)
+    backend = OnnxBackend(WeightsFolder.open(folder), "synthetic", threads=1)
     latents = backend.encode(faces())
     expected = faces().reshape(3, 196, 192) * GAIN
     np.testing.assert_allclose(latents, expected, atol=1e-6)
@@ -49,6 +49,12 @@ def test_from_pretrained_runs_the_folder_from_end_to_end(folder: Path) -> None:
     (result,) = model.predict(face, crops=True)
     assert result.occlusion.threshold == 0.5
     assert sum(result.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_a_detector_that_the_weights_lack_is_one_clear_line(folder: Path, backend: str) -> None:
+    with pytest.raises(ValueError, match="no detector 'one-class', only default, synthetic"):
+        LatentOFER.from_pretrained(folder, backend=backend, detector="one-class")
 
 
 def test_a_graph_that_cannot_be_loaded_or_is_absent_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def edit(folder: Path, **changes: Any) -> None:
 def test_a_whole_folder_opens(folder: Path) -> None:
     weights = WeightsFolder.open(folder)
     assert weights.image_size == 112
-    assert weights.thresholds["default"] == Thresholds(colour=0.5, grey=0.25)
+    assert weights.thresholds["synthetic"] == Thresholds(colour=0.5, grey=0.25)
     assert weights.file("encoder.onnx") == folder / "encoder.onnx"
     with pytest.raises(WeightsError, match="other.onnx"):
         weights.file("other.onnx")
@@ -44,6 +44,26 @@ def test_a_file_that_is_altered_cut_or_gone_is_refused_by_name(folder: Path, nam
         WeightsFolder.open(folder)
 
 
+def test_the_default_is_another_name_of_the_detector_that_the_manifest_names(folder: Path) -> None:
+    edit(folder, default_detector="paper")
+    weights = WeightsFolder.open(folder)
+    assert weights.detector("default") == weights.detector("paper") == "paper"
+    assert weights.detector("synthetic") == "synthetic"
+    with pytest.raises(ValueError, match="no detector 'one-class', only default, synthetic, paper"):
+        weights.detector("one-class")
+
+
+def test_a_manifest_that_names_no_default_has_a_detector_of_that_name(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["default_detector"]
+    manifest["thresholds"]["default"] = manifest["thresholds"].pop("synthetic")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    weights = WeightsFolder.open(folder)
+    assert weights.detector("default") == "default"
+    with pytest.raises(ValueError, match="no detector 'synthetic', only default, paper"):
+        weights.detector("synthetic")
+
+
 def test_labels_in_another_order_are_refused(folder: Path) -> None:
     edit(folder, labels=list(EXPRESSIONS[::-1]))
     with pytest.raises(WeightsError, match="labels"):
@@ -58,6 +78,7 @@ def test_labels_in_another_order_are_refused(folder: Path) -> None:
         ({"image_size": "wide"}, "malformed"),
         ({"thresholds": {"default": {"colour": 1}}}, "malformed"),
         ({"thresholds": []}, "malformed"),
+        ({"default_detector": "best"}, "no thresholds of its detector 'best'"),
         ({"files": {"../x": {"bytes": 1, "sha256": ""}}}, "plain file name"),
         ({"files": {}}, "model.safetensors: not listed"),
     ],

@@ -19,7 +19,8 @@ def open_backend(
     name : {"auto", "onnxruntime", "torch"}
         "auto" takes onnxruntime where it is installed, else torch.
     weights : WeightsFolder
-    detector : {"default", "paper"}
+    detector : str
+        One of those that the weights have, see `WeightsFolder.detector`.
     threads : int or None
         None leaves the choice to the engine.
 

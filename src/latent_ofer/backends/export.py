@@ -17,19 +17,13 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latent_ofer.backends.networks import Networks
+from latent_ofer.backends.networks import Networks, Signature
+from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.training.checkpoint import write_whole
 
 MODEL = "model.safetensors"
 EXAMPLE_BATCH = 2
 OPSET = 18
-NAMES = {
-    "encoder": (["faces"], ["latents"]),
-    "detector_default": (["faces"], ["scores"]),
-    "detector_paper": (["latents"], ["scores"]),
-    "reconstructor": (["faces", "mask"], ["repaired"]),
-    "recogniser": (["faces", "latents", "mask"], ["logits", "attention"]),
-}
 
 
 def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) -> None:
@@ -46,14 +40,15 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     stored = {name: _narrow(tensor) for name, tensor in networks.tensors().items()}
     write_whole(folder / MODEL, lambda path: save_file(stored, path))
     places = tensor_places(folder / MODEL)
-    for name, module in networks.graphs().items():
-        graph = _export(module, name, networks)
+    graphs, signatures = networks.graphs(), networks.signatures()
+    for name, module in graphs.items():
+        graph = export_graph(module, signatures[name], networks.mae)
         _link(graph, places)
         graph.ClearField("metadata_props")
         _forget_origin(graph.graph)
         target = folder / f"{name}.onnx"
         write_whole(target, lambda path, graph=graph: onnx.save(graph, path))  # type: ignore[misc]
-    files = sorted([folder / MODEL, *(folder / f"{name}.onnx" for name in NAMES)])
+    files = sorted([folder / MODEL, *(folder / f"{name}.onnx" for name in graphs)])
     manifest = {
         **manifest,
         "files": {
@@ -91,14 +86,26 @@ def tensor_places(path: Path) -> dict[str, tuple[str, int, int]]:
     }  # fmt: skip
 
 
-def _export(module: torch.nn.Module, name: str, networks: Networks) -> onnx.ModelProto:
-    size, grid = networks.mae.image_size, networks.mae.grid
+def export_graph(
+    module: torch.nn.Module, signature: Signature, mae: MaskedAutoencoder
+) -> onnx.ModelProto:
+    """The graph of one of the networks, for any number of faces, with its weights in it.
+
+    Parameters
+    ----------
+    module : Module
+    signature : (list of str, list of str)
+        Names of its inputs, among "faces", "latents" and "mask", and of its outputs.
+    mae : MaskedAutoencoder
+        Gives the sizes of all inputs.
+    """
+    size, grid = mae.image_size, mae.grid
     examples = {
         "faces": torch.rand(EXAMPLE_BATCH, 3, size, size),
-        "latents": torch.randn(EXAMPLE_BATCH, grid**2, networks.mae.dim),
+        "latents": torch.randn(EXAMPLE_BATCH, grid**2, mae.dim),
         "mask": torch.arange(EXAMPLE_BATCH * grid**2).reshape(-1, grid, grid) % 3 == 0,
     }
-    inputs, outputs = NAMES[name]
+    inputs, outputs = signature
     batch = torch.export.Dim("batch", min=1, max=4096)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")

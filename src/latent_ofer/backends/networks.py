@@ -1,14 +1,20 @@
 """The trained networks as torch modules, wrapped as the four calls of the protocol."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
+from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.recogniser.fusion import Recogniser
 from latent_ofer.reconstructor.unet import Reconstructor
+from latent_ofer.weights_folder import Thresholds
+
+Signature = tuple[list[str], list[str]]
+"""Names of a graph's inputs and outputs."""
 
 
 class Encode(nn.Module):
@@ -23,24 +29,75 @@ class Encode(nn.Module):
         return self.mae.encode(faces)[:, 1:]
 
 
-class DetectDefault(nn.Module):
+class Detect(nn.Module):
+    """Scores (B, 196) of what a family of detectors reads: its one input."""
+
+    reads: Literal["faces", "latents"] = "faces"
+
+    @property
+    def network(self) -> RegionDetector | OneClassDetector | LatentSVDD:
+        """The family's own network."""
+        raise NotImplementedError
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Scores above which a patch counts as hidden."""
+        network = self.network
+        return Thresholds(float(network.threshold_colour), float(network.threshold_grey))
+
+
+class DetectSynthetic(Detect):
     """Faces (B, 3, S, S) -> probability that each patch is hidden (B, 196)."""
 
     def __init__(self, regions: RegionDetector) -> None:
         super().__init__()
         self.regions = regions
 
+    @property
+    def network(self) -> RegionDetector:
+        """Trained on faces hidden by pasted objects."""
+        return self.regions
+
     def forward(self, faces: Tensor) -> Tensor:
         """Probabilities, row-major."""
         return self.regions.probability(faces)
 
 
-class DetectPaper(nn.Module):
+class DetectOneClass(Detect):
+    """Faces (B, 3, S, S) -> how unlike a clean face each patch is (B, 196).
+
+    The encoder is the one of `Encode`, of which only the first blocks are run.
+    """
+
+    def __init__(self, mae: MaskedAutoencoder, one_class: OneClassDetector) -> None:
+        super().__init__()
+        self.mae = mae
+        self.one_class = one_class
+
+    @property
+    def network(self) -> OneClassDetector:
+        """Fitted to clean faces alone."""
+        return self.one_class
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Scores, row-major."""
+        out: Tensor = self.one_class(faces, self.mae.encode_early(faces, self.one_class.blocks))
+        return out
+
+
+class DetectPaper(Detect):
     """Latents (B, 196, D) -> distances from the centre (B, 196), Eq. 1."""
+
+    reads = "latents"
 
     def __init__(self, svdd: LatentSVDD) -> None:
         super().__init__()
         self.svdd = svdd
+
+    @property
+    def network(self) -> LatentSVDD:
+        """Deep SVDD."""
+        return self.svdd
 
     def forward(self, latents: Tensor) -> Tensor:
         """Distances, row-major."""
@@ -63,11 +120,19 @@ class Recognise(nn.Module):
 
 @dataclass(frozen=True)
 class Networks:
-    """All stages, in evaluation mode; the state names of each start with its field's name."""
+    """All stages, in evaluation mode.
+
+    Attributes
+    ----------
+    mae : MaskedAutoencoder
+    detectors : dict of str to Detect
+        By name.
+    reconstructor : Reconstructor
+    recogniser : Recogniser
+    """
 
     mae: MaskedAutoencoder
-    regions: RegionDetector
-    svdd: LatentSVDD
+    detectors: dict[str, Detect]
     reconstructor: Reconstructor
     recogniser: Recogniser
 
@@ -75,10 +140,21 @@ class Networks:
         """The modules to export, by the name of their graph."""
         return {
             "encoder": Encode(self.mae),
-            "detector_default": DetectDefault(self.regions),
-            "detector_paper": DetectPaper(self.svdd),
+            **{f"detector_{name}": detect for name, detect in self.detectors.items()},
             "reconstructor": self.reconstructor,
             "recogniser": Recognise(self.recogniser),
+        }
+
+    def signatures(self) -> dict[str, Signature]:
+        """What each of `graphs` takes and gives."""
+        return {
+            "encoder": (["faces"], ["latents"]),
+            **{
+                f"detector_{name}": ([detect.reads], ["scores"])
+                for name, detect in self.detectors.items()
+            },
+            "reconstructor": (["faces", "mask"], ["repaired"]),
+            "recogniser": (["faces", "latents", "mask"], ["logits", "attention"]),
         }
 
     def tensors(self) -> dict[str, Tensor]:

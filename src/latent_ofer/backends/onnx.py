@@ -19,7 +19,7 @@ class OnnxBackend:
     folder : WeightsFolder
         Checked weights with the exported graphs.
     detector : str
-        "default" or "paper".
+        One of those that the weights have.
     threads : int or None
         Threads within one call; None leaves the choice to onnxruntime.
 

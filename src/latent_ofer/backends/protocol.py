@@ -28,7 +28,8 @@ class Backend(Protocol):
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         """Scores (B, N), higher for patches more likely hidden.
 
-        A probability in the `default` detector; a distance in the `paper` one (Eq. 1).
+        A probability in the `synthetic` detector; standard deviations from what clean faces
+        have in the `one-class` one; a distance in the `paper` one (Eq. 1).
         """
         ...
 

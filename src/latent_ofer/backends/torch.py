@@ -1,16 +1,26 @@
 """The second engine: the same networks in torch, with the same answers."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from latent_ofer.backends.networks import Networks
+from latent_ofer.backends.networks import (
+    Detect,
+    DetectOneClass,
+    DetectPaper,
+    DetectSynthetic,
+    Networks,
+)
 from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.detector.place import PlaceNetwork
+from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
-from latent_ofer.detector.train import DetectorRecipe
+from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train import RecogniserRecipe
@@ -27,7 +37,7 @@ class TorchBackend:
     folder : WeightsFolder
         Checked weights; the manifest's recipes say how the networks are built.
     detector : str
-        "default" or "paper".
+        One of those that the weights have.
     threads : int or None
         Threads of this process's torch; None leaves them as they are.
 
@@ -40,16 +50,17 @@ class TorchBackend:
     def __init__(self, folder: WeightsFolder, detector: str, threads: int | None) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
+        networks = load_networks(folder)
         self._graphs = {
-            name: graph.eval().requires_grad_(False)
-            for name, graph in load_networks(folder).graphs().items()
+            name: graph.eval().requires_grad_(False) for name, graph in networks.graphs().items()
         }
         self._detector = detector
+        self._reads = networks.detectors[detector].reads
 
     @property
     def detects_on_latents(self) -> bool:
-        """The paper's detector does, the default one looks at the face."""
-        return self._detector == "paper"
+        """Whether the chosen detector's network does."""
+        return self._reads == "latents"
 
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
@@ -83,7 +94,7 @@ def load_networks(folder: WeightsFolder) -> Networks:
     Raises
     ------
     WeightsError
-        When a tensor is missing, of another shape, or not a number.
+        When a tensor is missing, of another shape, or not a number, or a detector is unknown.
     """
     path = folder.file(WEIGHTS)
     recipes = folder.manifest["recipes"]
@@ -91,8 +102,7 @@ def load_networks(folder: WeightsFolder) -> Networks:
     detector = DetectorRecipe(**recipes["detector"])
     networks = Networks(
         mae=mae,
-        regions=RegionDetector(detector.width),
-        svdd=LatentSVDD(mae.dim, detector.svdd_hidden, detector.svdd_out),
+        detectors={name: _detector(name, mae, detector, path) for name in folder.thresholds},
         reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
         recogniser=RecogniserRecipe(**recipes["recogniser"]).build(mae.dim),
     )
@@ -105,3 +115,16 @@ def load_networks(folder: WeightsFolder) -> Networks:
     if broken:
         raise WeightsError(f"{path}: '{broken[0]}' holds values that are not numbers.")
     return networks
+
+
+def _detector(name: str, mae: MaskedAutoencoder, recipe: DetectorRecipe, path: Path) -> Detect:
+    # The first weights called the synthetic one "default".
+    if name in ("synthetic", "default"):
+        return DetectSynthetic(RegionDetector(recipe.width))
+    if name == "one-class":
+        place = PlaceNetwork(recipe.place_width, mae.grid)
+        return DetectOneClass(mae, recipe.one_class(place, mae.dim, mae.patch_size, mae.grid))
+    if name == "paper":
+        sizes = (recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
+        return DetectPaper(LatentSVDD(mae.dim, *sizes))
+    raise WeightsError(f"{path}: this version knows no detector {name!r}")

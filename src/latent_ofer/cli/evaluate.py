@@ -67,9 +67,11 @@ def detection(
     def scores(faces: Any) -> Any:
         return np.stack([occlusion.scores for occlusion in model.detect(faces)])
 
-    thresholds = WeightsFolder.open(weights or SHIPPED).thresholds[detector]
+    folder = WeightsFolder.open(weights or SHIPPED)
+    name = folder.detector(detector)
+    thresholds = folder.thresholds[name]
     figures = evaluate_detection(data, runs / "cache", scores, thresholds, limit=limit)
-    _report({"figure": "detection", "detector": detector, **figures}, output)
+    _report({"figure": "detection", "detector": name, **figures}, output)
 
 
 @evaluate.command()
@@ -128,10 +130,12 @@ def recognition(
     from latent_ofer.datasets.sources import Sources
     from latent_ofer.evaluation.recognition import SEED, evaluate_recognition, other_source
     from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
     model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
+    name = WeightsFolder.open(weights or SHIPPED).detector(detector)
     sources = Sources(data, runs / "cache", named_sets(sets, codes), occluders, workers)
-    about = {"figure": "recognition", "detector": detector}
+    about = {"figure": "recognition", "detector": name}
     rng = np.random.default_rng(SEED)
     if sources.sets:
         for line in sources.summaries():
@@ -217,8 +221,9 @@ def detection_speed(
     from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
     folder = WeightsFolder.open(weights or SHIPPED)
-    engine = open_backend(backend, folder, detector, threads)
-    about = {"figure": "detection speed", "detector": detector, "threads": threads}
+    name = folder.detector(detector)
+    engine = open_backend(backend, folder, name, threads)
+    about = {"figure": "detection speed", "detector": name, "threads": threads}
     _report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latent_ofer.errors import DataError
+from latent_ofer.weights_folder import DetectorName
 
 if TYPE_CHECKING:
     from latent_ofer.datasets.sources import NamedSet
@@ -28,8 +29,11 @@ Backend = Annotated[
     typer.Option(help="Engine that runs the networks; auto takes onnxruntime if installed."),
 ]
 Detector = Annotated[
-    Literal["default", "paper"],
-    typer.Option(help="Occlusion detector: our trained one, or the paper's deep SVDD."),
+    DetectorName,
+    typer.Option(
+        help="Occlusion detector: the weights' default, or one of the families by name: trained "
+        "on pasted objects, a model of clean faces alone, the paper's deep SVDD."
+    ),
 ]
 Threads = Annotated[
     int | None,

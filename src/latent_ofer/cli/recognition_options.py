@@ -11,6 +11,7 @@ import typer
 from latent_ofer.backends.choose import BackendName
 from latent_ofer.cli.options import named_sets
 from latent_ofer.errors import DataError
+from latent_ofer.weights_folder import DetectorName
 
 if TYPE_CHECKING:
     from latent_ofer.datasets.sources import Sources
@@ -86,7 +87,7 @@ class Engine:
     config: str
     weights: Path | None
     backend: BackendName
-    detector: Literal["default", "paper"]
+    detector: DetectorName
     threads: int | None
 
     @property

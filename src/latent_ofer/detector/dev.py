@@ -10,6 +10,8 @@ from torch import Tensor
 
 from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
 from latent_ofer.datasets.sources import Sources
+from latent_ofer.datasets.streak_cache import pool_streaks
+from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.svdd import LatentSVDD
@@ -32,12 +34,15 @@ class DevFaces:
     Attributes
     ----------
     clean : (n, 112, 112, 3) uint8
+    clean_streaks : (n, N) bool
+        Patches of these that show the replicated border of a photo.
     occluded : (m, 112, 112, 3) uint8
         The first of them under the *Objects* protocol, with categories kept from training.
     covered : (m, 112, 112) bool
     """
 
     clean: NDArray[np.uint8]
+    clean_streaks: NDArray[np.bool_]
     occluded: NDArray[np.uint8]
     covered: NDArray[np.bool_]
 
@@ -52,23 +57,29 @@ def read_dev(sources: Sources) -> dict[str, DevFaces]:
     """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
     pool, cutouts = sources.pool("dev"), sources.cutouts("dev")
     order = np.random.default_rng(DEV_SEED).permutation(len(pool))
+    streaks = pool_streaks(pool, sources.cache)
     kinds = {}
     for kind in ("colour", "grey"):
-        faces = _faces_of(kind, pool, order)
+        rows = _rows_of(kind, pool, order)
+        faces = _faces_of(kind, pool, rows)
         copies = [protocol_copy(face, cutouts, DEV_SEED) for face in faces[:OCCLUDED_FACES]]
         kinds[kind] = DevFaces(
             np.stack([resized(face.image) for face in faces]),
+            streaks[rows],
             np.stack([pasted for pasted, _, _ in copies]),
             np.stack([covered for _, covered, _ in copies]),
         )
     return kinds
 
 
-def _faces_of(kind: str, pool: FacePool, order: NDArray[np.int64]) -> list[Native]:
+def _rows_of(kind: str, pool: FacePool, order: NDArray[np.int64]) -> NDArray[np.int64]:
     """The first faces of a kind; faces of the other kind where the sets hold none of it."""
     of_kind = order[pool.colour[order] == (kind == "colour")]
-    rows = of_kind if len(of_kind) else order
-    faces = [pool.native(int(row)) for row in rows[:CLEAN_FACES]]
+    return (of_kind if len(of_kind) else order)[:CLEAN_FACES]
+
+
+def _faces_of(kind: str, pool: FacePool, rows: NDArray[np.int64]) -> list[Native]:
+    faces = [pool.native(int(row)) for row in rows]
     if kind == "colour":
         return faces
     return [
@@ -86,12 +97,22 @@ def apply(network: Callable[[Tensor], Tensor], faces: NDArray[np.uint8]) -> Tens
     return torch.cat(parts).float()
 
 
+def dev_figures(score: Callable[[Tensor], Tensor], dev: dict[str, DevFaces]) -> dict[str, float]:
+    """AUROC by kind of what scores faces (B, 3, S, S) in [0, 1] as (B, N)."""
+    return {
+        kind: round(faces.auroc(apply(score, faces.occluded).numpy()), 5)
+        for kind, faces in dev.items()
+    }
+
+
 def set_thresholds(
-    model: RegionDetector | LatentSVDD,
+    model: RegionDetector | OneClassDetector | LatentSVDD,
     score: Callable[[Tensor], Tensor],
     dev: dict[str, DevFaces],
 ) -> None:
     """Let one in a hundred patches of clean dev faces lie above, grey and colour apart.
+
+    The replicated border of photos is no patch of a face.
 
     Parameters
     ----------
@@ -99,5 +120,5 @@ def set_thresholds(
         Faces (B, 3, S, S) in [0, 1] to what is compared with the thresholds (B, N).
     """
     for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
-        scores = apply(score, dev[kind].clean).numpy()
+        scores = apply(score, dev[kind].clean).numpy()[~dev[kind].clean_streaks]
         threshold.fill_(threshold_at(scores, FALSE_POSITIVES))

@@ -9,10 +9,7 @@ CENTRE_MIN = 0.1
 
 
 class LatentSVDD(nn.Module):
-    """Distance of each latent from what clean faces give at its place.
-
-    Eq. 1 has one fixed centre for all latents. Faces are aligned, so each place of the 14 x 14
-    has its own centre here: one centre suits skin, eyes and background badly.
+    """Distance of each latent from what clean faces give (Eq. 1).
 
     Parameters
     ----------
@@ -21,11 +18,12 @@ class LatentSVDD(nn.Module):
     hidden, out : int
         Widths of the three layers of Phi: dim -> hidden -> hidden -> out. No biases, which
         could map everything to the centre (collapse).
-    patches : int
+    centres : int
+        1 as in Eq. 1, or one for each place of the grid.
 
     Attributes
     ----------
-    centre : (N, out) buffer
+    centre : (centres, out) buffer
         Never trained.
     radius : scalar buffer
         The (1 - nu) quantile of the distances of clean training latents.
@@ -38,7 +36,7 @@ class LatentSVDD(nn.Module):
     threshold_colour: Tensor
     threshold_grey: Tensor
 
-    def __init__(self, dim: int, hidden: int, out: int, patches: int = 196) -> None:
+    def __init__(self, dim: int, hidden: int, out: int, centres: int = 1) -> None:
         super().__init__()
         self.phi = nn.Sequential(
             nn.Linear(dim, hidden, bias=False),
@@ -47,7 +45,7 @@ class LatentSVDD(nn.Module):
             nn.LeakyReLU(0.1),
             nn.Linear(hidden, out, bias=False),
         )
-        self.register_buffer("centre", torch.zeros(patches, out))
+        self.register_buffer("centre", torch.zeros(centres, out))
         self.register_buffer("radius", torch.tensor(0.0))
         self.register_buffer("threshold_colour", torch.tensor(0.0))
         self.register_buffer("threshold_grey", torch.tensor(0.0))
@@ -64,11 +62,13 @@ class LatentSVDD(nn.Module):
         Components nearer to zero than 0.1 are pushed to +-0.1: zero weights would reach a
         centre of zeros.
         """
-        total, count = torch.zeros_like(self.centre), 0
+        total, count = torch.zeros(()), 0
         for latents in batches:
-            total += self.phi(latents).sum(0)
+            total = total + self.phi(latents).sum(0)
             count += len(latents)
         mean = total / count
+        if len(self.centre) == 1:
+            mean = mean.mean(0, keepdim=True)
         sign = torch.where(mean < 0, -1.0, 1.0)
         self.centre.copy_(torch.where(mean.abs() < CENTRE_MIN, sign * CENTRE_MIN, mean))
 

@@ -3,16 +3,21 @@
 import io
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels, resized
 from latent_ofer.occlusion.blanks import paste_blank
 from latent_ofer.occlusion.hands import paste_hand
 from latent_ofer.occlusion.objects import Cutout, paste_object
+from latent_ofer.occlusion.patches import GRID
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
+
+Patches = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,20 +40,41 @@ class Mix:
     blanks: float = 0
 
 
+class Sample(NamedTuple):
+    """A training face.
+
+    Attributes
+    ----------
+    face : (112, 112, 3) uint8 RGB
+    covered : (112, 112) bool
+        By what was put in front of it.
+    streaks : (14, 14) bool
+        Patches that show the replicated border of a photo, covered or not.
+    """
+
+    face: Pixels
+    covered: Covered
+    streaks: Patches
+
+
 class Occluder:
     """Draws occluded training faces.
 
     Parameters
     ----------
     pool : FacePool
+        n faces.
+    streaks : (n, 196) bool
+        Patches of each that show the replicated border of a photo.
     cutouts : list of Cutout
         A category is drawn in proportion to the square root of its size: the many masks would
         else hide the few laptops.
     mix : Mix
     """
 
-    def __init__(self, pool: FacePool, cutouts: list[Cutout], mix: Mix) -> None:
+    def __init__(self, pool: FacePool, streaks: Patches, cutouts: list[Cutout], mix: Mix) -> None:
         self.pool = pool
+        self.streaks = streaks.reshape(-1, GRID, GRID)
         self.cutouts = cutouts
         sizes = Counter(cutout.category for cutout in cutouts)
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
@@ -56,14 +82,8 @@ class Occluder:
         shares = np.array(list(asdict(mix).values()))
         self.kind_odds = shares / shares.sum()
 
-    def sample(self, row: int, rng: Generator) -> tuple[Pixels, Covered]:
-        """One face of the pool, clean or with something in front of it.
-
-        Returns
-        -------
-        face : (112, 112, 3) uint8 RGB
-        covered : (112, 112) bool
-        """
+    def sample(self, row: int, rng: Generator) -> Sample:
+        """One face of the pool, clean or with something in front of it."""
         native = self.pool.native(row)
         kind = rng.choice(len(self.kind_odds), p=self.kind_odds)
         if kind == 0:
@@ -88,9 +108,10 @@ class Occluder:
             face, covered = paste_blank(resized(native.image), points, rng, grey=native.grey)
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
+        streaks = self.streaks[row]
         if rng.random() < 0.5:
-            face, covered = face[:, ::-1], covered[:, ::-1]
-        return worn(face, rng), covered
+            face, covered, streaks = face[:, ::-1], covered[:, ::-1], streaks[:, ::-1]
+        return Sample(worn(face, rng), covered, streaks)
 
 
 def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:

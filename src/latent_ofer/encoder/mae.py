@@ -83,6 +83,24 @@ class MaskedAutoencoder(nn.Module):
             bias = torch.cat([visible, mask], dim=1)[:, None, None].to(x.dtype) * HIDDEN_BIAS
         return self._transform(x, bias)
 
+    def encode_early(self, faces: Tensor, blocks: int) -> Tensor:
+        """What the first blocks make of all patches.
+
+        Parameters
+        ----------
+        faces : (B, 3, S, S) float in [0, 1]
+        blocks : int
+
+        Returns
+        -------
+        (B, N, D)
+            Not normalised.
+        """
+        x = self._embed(faces)
+        for block in self.blocks[:blocks]:
+            x = block(x)
+        return x[:, 1:]
+
     def encode_kept(self, faces: Tensor, kept: Tensor) -> Tensor:
         """Latents of the kept patches alone: quicker when many are hidden.
 

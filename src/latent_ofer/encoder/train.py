@@ -44,10 +44,16 @@ class MaeRecipe(Recipe):
     grey: float = Field(default=0.2, ge=0, le=1)
     """Share of the faces whose colours are taken away."""
 
-    def hidden_share(self, rng: np.random.Generator) -> float:
-        """Draw a batch's hidden share: most often near the upper end, where batches are quick."""
+    def draw_kept(self, rng: np.random.Generator) -> int:
+        """Draw how many patches of a batch stay visible.
+
+        Most often few, for such batches are quick; and as many as so many rows of the grid have,
+        since the matrix library keeps kernels of its own for every number that comes up.
+        """
         low, high = self.hidden
-        return high - (high - low) * float(rng.random()) ** 2
+        grid = self.image_size // self.patch_size
+        visible = 1 - high + (high - low) * float(rng.random()) ** 2
+        return grid * max(1, round(grid * visible))
 
     def build(self) -> MaskedAutoencoder:
         """Network with random weights."""
@@ -100,7 +106,7 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
             faces = pool.batch(rows)
             flip = rng.random(len(faces)) < 0.5
             faces[flip] = faces[flip, :, ::-1]
-            kept = round(patches * (1 - recipe.hidden_share(rng)))
+            kept = recipe.draw_kept(rng)
             grey = torch.from_numpy(rng.random(len(faces)) < recipe.grey)
             yield (
                 greyed(to_tensor(faces), grey),

@@ -11,10 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from latent_ofer.backends.torch import load_networks
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.pipeline import DetectorName
 from latent_ofer.recogniser.baselines import BaselineName, BaselineRecipe
 from latent_ofer.training.recipe import load_recipe
-from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+from latent_ofer.weights_folder import SHIPPED, DetectorName, WeightsFolder
 
 SIZE = 112
 CONVENTION = (
@@ -69,14 +68,18 @@ def pipeline_complexity(weights: Path | None, detector: DetectorName) -> Pipelin
     ------
     WeightsError
         When the weights are missing or altered.
+    ValueError
+        When they have no such detector.
     """
-    networks = load_networks(WeightsFolder.open(weights or SHIPPED))
+    folder = WeightsFolder.open(weights or SHIPPED)
+    networks = load_networks(folder)
     graphs = networks.graphs()
+    detects = networks.detectors[folder.detector(detector)]
     used = {
         "encoder": [
             value for name, value in networks.mae.named_parameters() if not name.startswith(DECODER)
         ],
-        "detector": list(graphs[f"detector_{detector}"].parameters()),
+        "detector": list(detects.network.parameters()),
         "repair": list(networks.reconstructor.parameters()),
         "recogniser": list(networks.recogniser.parameters()),
     }
@@ -86,10 +89,7 @@ def pipeline_complexity(weights: Path | None, detector: DetectorName) -> Pipelin
     mask[:, 4:10, 4:10] = True
     inputs = {
         "encoder": (graphs["encoder"], (faces,)),
-        "detector": (
-            graphs[f"detector_{detector}"],
-            (faces if detector == "default" else latents,),
-        ),
+        "detector": (detects, (faces if detects.reads == "faces" else latents,)),
         "repair": (graphs["reconstructor"], (faces, mask)),
         "recogniser": (graphs["recogniser"], (faces, latents, mask)),
     }

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels
 from latent_ofer.datasets.faces import read_faces
+from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.occlusion.patches import GRID
@@ -72,14 +74,16 @@ def evaluate_masked_faces(
     -------
     dict
         For ``"mask"`` and ``"sunglasses"``: ``"n"``; ``"threshold"``, above which 2 % of the
-        patches of clean dev faces in colour lie, ``"clean_faces"`` of them; and the shares of
-        the patches above it, ``"found"`` among those that are hidden and ``"marked_elsewhere"``
-        among those that cannot be, each ``{"value", "low", "high"}`` with its 95 % interval
-        over images.
+        patches of clean dev faces in colour lie (without replicated border), ``"clean_faces"``
+        of them; and the shares of the patches above it, ``"found"`` among those that are hidden
+        and ``"marked_elsewhere"`` among those that cannot be, each ``{"value", "low", "high"}``
+        with its 95 % interval over images.
     """
     dev = read_faces(data, "dev", cache)
-    clean = scores(dev.take(dev.colour).images[:limit])
-    threshold = threshold_at(clean, FALSE_POSITIVES)
+    dev = dev.take(dev.colour)
+    clean = np.asarray(scores(dev.images[:limit])).reshape(-1, GRID**2)
+    streaks = pool_streaks(FacePool([dev.as_face_set()]), cache)[: len(clean)]
+    threshold = threshold_at(clean[~streaks], FALSE_POSITIVES)
     faces = read_faces(data, "val", cache, file="masked_faces.zip")
     report = {}
     for kind, worn in WORN.items():

@@ -20,8 +20,8 @@ from latent_ofer.evaluation.recognisers import (
     open_recogniser,
     pipeline_recogniser,
 )
-from latent_ofer.pipeline import DetectorName, LatentOFER
-from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+from latent_ofer.pipeline import LatentOFER
+from latent_ofer.weights_folder import SHIPPED, DetectorName, WeightsFolder
 
 PIPELINE = "pipeline"
 UNREPAIRED = "pipeline-unrepaired"

@@ -28,8 +28,8 @@ from latent_ofer.evaluation.prediction_lines import (
     read_prediction_file,
 )
 from latent_ofer.evaluation.predictions import Pixels, Predictions, Recogniser
-from latent_ofer.pipeline import BATCH, DetectorName, LatentOFER
-from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+from latent_ofer.pipeline import BATCH, LatentOFER
+from latent_ofer.weights_folder import SHIPPED, DetectorName, WeightsFolder
 
 if TYPE_CHECKING:
     from latent_ofer.recogniser.baselines import BaselineName
@@ -172,11 +172,11 @@ def pipeline_recogniser(
     weights : WeightsFolder
         The folder that the model was loaded from.
     detector : str
-        Name of its detector.
+        Its detector, as `WeightsFolder.detector` takes it.
     repaired : bool
     """
-    manifest = weights.manifest
-    made_of = [manifest["files"], manifest["thresholds"], detector if repaired else None]
+    manifest, found_by = weights.manifest, weights.detector(detector)
+    made_of = [manifest["files"], manifest["thresholds"], found_by if repaired else None]
 
     def after(pictures: Pixels) -> Any:
         faces = model.predict(list(pictures), crops=True, batch_size=len(pictures))

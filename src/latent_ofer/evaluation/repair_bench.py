@@ -28,10 +28,10 @@ from latent_ofer.evaluation.repairers import (
 )
 from latent_ofer.occlusion.exact import luma
 from latent_ofer.occlusion.objects import Cutout
-from latent_ofer.pipeline import DetectorName, LatentOFER
+from latent_ofer.pipeline import LatentOFER
 from latent_ofer.synthesis.protocols import Settings
 from latent_ofer.weights_folder import SHIPPED as SHIPPED_WEIGHTS
-from latent_ofer.weights_folder import WeightsFolder
+from latent_ofer.weights_folder import DetectorName, WeightsFolder
 
 SEED = 7
 RECOGNISER = "recogniser"
@@ -55,7 +55,7 @@ class Bench:
         The shipped one.
     judge : Reader or NotTrained
     detector : Detector
-        The shipped one.
+        One of the shipped ones.
     hashes : dict of str to str
         Of the networks, for the report.
     cache : Path
@@ -137,6 +137,7 @@ def open_bench(
     """
     model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
     folder = WeightsFolder.open(weights or SHIPPED_WEIGHTS)
+    finds = folder.detector(detector)
     manifest = file_sha256(folder.path / "manifest.json")
     repairers = open_repairers(model, folder, runs, config)
     judge = opened(JUDGE, JUDGE, lambda: open_judge(runs, config))
@@ -158,7 +159,7 @@ def open_bench(
         repairers,
         Reader(RECOGNISER, manifest, read),
         judge,
-        Detector(f"{detector} {manifest}", masks),
+        Detector(finds, f"{finds} {manifest}", masks),
         hashes,
         runs / "cache" / "repaired",
         seed,

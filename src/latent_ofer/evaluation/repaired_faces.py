@@ -51,8 +51,18 @@ class Reader:
 
 @dataclass(frozen=True)
 class Detector:
-    """What finds the hidden patches: (B, 112, 112, 3) uint8 to (B, 14, 14) bool."""
+    """What finds the hidden patches.
 
+    Attributes
+    ----------
+    name : str
+        Of its family.
+    digest : str
+    masks : callable
+        (B, 112, 112, 3) uint8 RGB to (B, 14, 14) bool.
+    """
+
+    name: str
     digest: str
     masks: Callable[[Pixels], Mask]
 

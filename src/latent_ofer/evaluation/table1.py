@@ -76,12 +76,8 @@ def measured_kind(
 
 
 def shipped_names(folder: WeightsFolder) -> list[str]:
-    """The detectors of a folder of weights, the default one first, each under one name."""
-    thresholds = folder.thresholds
-    # "default" may be another name of one of the others: the same to the last digit.
-    names = [name for name in thresholds if name != "default"]
-    default = next((n for n in names if thresholds[n] == thresholds["default"]), "default")
-    return [default, *(name for name in names if name != default)]
+    """The detectors of a folder of weights, the default one first."""
+    return list(dict.fromkeys([folder.default_detector, *folder.thresholds]))
 
 
 def shipped_detector(

@@ -136,7 +136,7 @@ def evaluate_table10(bench: Bench, heads: Reader | NotTrained, folder: Path) -> 
         bench.protocol(
             n=len(pool),
             occlusion="unseen objects",
-            mask="found by the shipped detector",
+            mask=f"found by the detector {bench.detector.name!r}",
             heads="trained on one frozen attention CNN",
         ),
         COLUMNS,

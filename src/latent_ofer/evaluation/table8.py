@@ -116,7 +116,7 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
         bench.protocol(
             n=" + ".join(f"{len(kind.pool)} {kind.name}" for kind in kinds),
             holes="irregular, six bins together, true mask",
-            objects="unseen ones, mask found by the shipped detector",
+            objects=f"unseen ones, mask found by the detector {bench.detector.name!r}",
         ),
         (*COLUMNS, *GAINS),
         rows,

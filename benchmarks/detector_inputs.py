@@ -1,0 +1,162 @@
+"""What the `synthetic` detector should look at: pixels, the encoder's latents, or both.
+
+Each is trained on the same stream of occluded faces for the same processor time (the encoder's
+included), with the learning rate's course laid over that time, and measured on dev faces with
+objects kept from training. Prints JSON.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.datasets.streak_cache import pool_streaks
+from latent_ofer.detector.dev import apply, read_dev
+from latent_ofer.detector.recipe import DetectorRecipe
+from latent_ofer.detector.regions import RegionDetector
+from latent_ofer.detector.synthetic import Mix, Occluder
+from latent_ofer.detector.train_regions import patch_loss
+from latent_ofer.encoder.mae import MaskedAutoencoder
+from latent_ofer.encoder.train import load_mae, to_tensor
+from latent_ofer.training.recipe import load_recipe
+
+EARLY, GRID, DILATIONS = 2, 14, (1, 2, 4)
+Score = Callable[[Tensor], Tensor]
+BEFORE = Mix(clean=0.25, objects=0.36, procedural=0.25, patchwork=0.14)
+"""Without hands and blanks."""
+
+
+class LatentHead(nn.Module):
+    """Scores (B, N) from latents (B, N, D): the same kind of layers as `RegionDetector`'s."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, width), nn.ReLU())
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, padding=d, dilation=d, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            )
+            for d in DILATIONS
+        )
+        self.score = nn.Conv2d(width, 1, 1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Logits, row-major."""
+        x = self.first(latents).transpose(1, 2).unflatten(2, (GRID, GRID))
+        for block in self.blocks:
+            x = x + block(x)
+        out: Tensor = self.score(x).flatten(1)
+        return out
+
+
+def main() -> None:
+    """Train one variant, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", choices=("pixels", "pixels-before", "latents", "both"))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="with a trained encoder")
+    parser.add_argument("--minutes", type=float, default=8, help="processor time (8)")
+    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    sources = Sources(options.data, options.runs / "cache")
+    recipe = load_recipe(DetectorRecipe, "small", "detector")
+    mae = load_mae(options.runs, "small")
+    model, score = network(options.variant, mae, recipe.width)
+    mix = BEFORE if options.variant == "pixels-before" else recipe.mix
+    seen = train(model, score, sources, recipe, mix, 60 * options.minutes)
+    model.eval()
+    result = {
+        "variant": options.variant,
+        "processor_minutes": options.minutes,
+        "images": seen,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "dev_auroc": {
+            kind: round(faces.auroc(apply(score, faces.occluded).numpy()), 5)
+            for kind, faces in read_dev(sources).items()
+        },
+    }
+    text = json.dumps(result, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n")
+
+
+def network(variant: str, mae: MaskedAutoencoder, width: int) -> tuple[nn.Module, Score]:
+    """What is trained, and how it scores faces (B, 3, S, S) in [0, 1] as (B, N)."""
+    pixels, head = RegionDetector(width), LatentHead(2 * mae.dim, width)
+
+    def of_latents(faces: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = mae.encode_early(faces, EARLY)
+            latents = torch.cat([x, mae.encode(faces)[:, 1:]], dim=-1)
+        out: Tensor = head(latents)
+        return out
+
+    if variant == "latents":
+        return head, of_latents
+    if variant == "both":
+        return nn.ModuleList([pixels, head]), lambda faces: pixels(faces) + of_latents(faces)
+    return pixels, pixels
+
+
+def train(
+    model: nn.Module,
+    score: Score,
+    sources: Sources,
+    recipe: DetectorRecipe,
+    mix: Mix,
+    seconds: float,
+) -> int:
+    """Train for so many seconds of processor time; how many faces were seen."""
+    rng = np.random.default_rng(recipe.seed)
+    pool = sources.pool("train")
+    streaks = pool_streaks(pool, sources.cache)
+    occluder = Occluder(pool, streaks, sources.cutouts("train"), mix)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay)
+    average = {name: value.clone() for name, value in model.state_dict().items()}
+    started = time.process_time()
+    for step in count(1):
+        way = (time.process_time() - started) / seconds
+        if way >= 1:
+            model.load_state_dict(average)
+            return (step - 1) * recipe.batch_size
+        rise = min(1.0, way / recipe.warmup)
+        course = rise * (0.01 + 0.5 * (1 + math.cos(math.pi * way)))
+        optimiser.param_groups[0]["lr"] = recipe.learning_rate * course
+        rows = rng.integers(len(pool), size=recipe.batch_size)
+        samples = [occluder.sample(int(row), rng) for row in rows]
+        faces = to_tensor(np.stack([sample.face for sample in samples]))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
+            logits = score(faces).float()
+        loss = patch_loss(
+            logits,
+            torch.from_numpy(np.stack([sample.covered for sample in samples])),
+            torch.from_numpy(np.stack([sample.streaks for sample in samples])),
+        )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        keep = min(0.995, step / (step + 10))
+        for name, value in model.state_dict().items():
+            if value.dtype.is_floating_point:
+                average[name].lerp_(value, 1 - keep)
+            else:
+                average[name].copy_(value)
+    raise AssertionError("unreachable")
+
+
+if __name__ == "__main__":
+    main()

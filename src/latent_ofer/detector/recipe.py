@@ -1,0 +1,92 @@
+"""What the training of the detectors is told."""
+
+from pydantic import Field
+
+from latent_ofer.detector.one_class import OneClassDetector
+from latent_ofer.detector.place import PlaceNetwork
+from latent_ofer.detector.synthetic import Mix
+from latent_ofer.training.recipe import Recipe
+
+
+class DetectorRecipe(Recipe):
+    """Recipe of all detectors.
+
+    The keys that start with place and gaussian are those of the `one-class` detector, those with
+    svdd the paper's; all others are the `synthetic` one's.
+    """
+
+    width: int = Field(ge=8, multiple_of=4)
+    clean: float = Field(ge=0)
+    objects: float = Field(ge=0)
+    procedural: float = Field(ge=0)
+    patchwork: float = Field(ge=0)
+    hands: float = Field(default=0, ge=0)
+    blanks: float = Field(default=0, ge=0)
+    """How often training faces are clean, or hidden by each of the other kinds."""
+    place_width: int = Field(default=128, ge=8, multiple_of=4)
+    place_epochs: int = Field(default=1, ge=1)
+    gaussian_faces: int = Field(default=4000, ge=2)
+    """Clean faces of each kind that the Gaussians are fitted to."""
+    gaussian_kept: int = Field(default=96, ge=1)
+    """Dimensions of the Gaussians."""
+    gaussian_blocks: int = Field(default=2, ge=0)
+    """Blocks of the encoder that their latents have been through."""
+    svdd_faces: int = Field(ge=1)
+    svdd_hidden: int = Field(ge=1)
+    svdd_out: int = Field(ge=1)
+    svdd_centres: int = Field(default=196, ge=1)
+    svdd_epochs: int = Field(ge=1)
+    svdd_learning_rate: float = Field(gt=0)
+    svdd_lambda: float = Field(ge=0)
+    svdd_nu: float = Field(gt=0, lt=1)
+
+    @property
+    def mix(self) -> Mix:
+        """How often each kind is drawn."""
+        return Mix(
+            self.clean,
+            self.objects,
+            self.procedural,
+            self.patchwork,
+            self.hands,
+            self.blanks,
+        )
+
+    def one_class(
+        self, place: PlaceNetwork, dim: int, patch_size: int, grid: int
+    ) -> OneClassDetector:
+        """The `one-class` detector, its Gaussians not yet fitted."""
+        kept, blocks = self.gaussian_kept, self.gaussian_blocks
+        return OneClassDetector(place, dim, kept, blocks, patch_size, grid)
+
+    @property
+    def place(self) -> Recipe:
+        """What the loop needs for the places of windows."""
+        own = {"epochs": self.place_epochs}
+        shared = {key: getattr(self, key) for key in Recipe.model_fields}
+        return Recipe(**(shared | own))
+
+    @property
+    def svdd(self) -> Recipe:
+        """What the loop needs for the paper's detector; the decay is in the loss itself."""
+        return Recipe(
+            seed=self.seed,
+            epochs=self.svdd_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.svdd_learning_rate,
+            weight_decay=0,
+            warmup=self.warmup,
+            average=self.average,
+            bf16=False,
+        )
+
+    def only(self, keys: frozenset[str]) -> dict[str, object]:
+        """Some of the values."""
+        return self.model_dump(include=set(keys))
+
+
+OWN = ("place_", "gaussian_", "svdd_")
+SYNTHETIC_KEYS = frozenset(key for key in DetectorRecipe.model_fields if not key.startswith(OWN))
+"""What the `synthetic` detector is trained by."""
+PLACE_KEYS = frozenset({*Recipe.model_fields, "place_width", "place_epochs"} - {"epochs"})
+"""What the network of places is trained by."""
