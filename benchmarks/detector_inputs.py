@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.datasets.streak_cache import pool_streaks
-from latent_ofer.detector.dev import apply, read_dev
+from latent_ofer.detector.dev import dev_figures, read_dev
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.synthetic import Mix, Occluder
@@ -82,10 +82,7 @@ def main() -> None:
         "processor_minutes": options.minutes,
         "images": seen,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "dev_auroc": {
-            kind: round(faces.auroc(apply(score, faces.occluded).numpy()), 5)
-            for kind, faces in read_dev(sources).items()
-        },
+        "dev_auroc": dev_figures(score, read_dev(sources)),
     }
     text = json.dumps(result, indent=1)
     print(text)

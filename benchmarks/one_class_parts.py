@@ -44,12 +44,13 @@ def main() -> None:
         changed = recipe.model_copy(update={"gaussian_blocks": blocks})
         return figures(fit_one_class(sources, mae, place, changed, dev), mae, dev)
 
-    whole = fitted(recipe.gaussian_blocks, one_class.COMPLEXITY)
+    shipped = one_class.COMPLEXITY
+    whole = fitted(recipe.gaussian_blocks, shipped)
     result = {
         "Gaussians, nothing forgiven": fitted(recipe.gaussian_blocks, 0)["Gaussians"],
         **whole,
         "Gaussians after so many blocks": {
-            blocks: fitted(blocks, 0.75)["Gaussians"] for blocks in BLOCKS
+            blocks: fitted(blocks, shipped)["Gaussians"] for blocks in BLOCKS
         },
     }
     text = json.dumps(result, indent=1)

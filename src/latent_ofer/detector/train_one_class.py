@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.datasets.streak_cache import pool_streaks
-from latent_ofer.detector.dev import DevFaces, apply, set_thresholds
+from latent_ofer.detector.dev import DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
 from latent_ofer.detector.place import PlaceNetwork, elsewhere, place_loss, relit, shifted
 from latent_ofer.detector.recipe import DetectorRecipe
@@ -70,10 +70,8 @@ def train_place(
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, PlaceNetwork)
-        return {
-            f"dev_auroc_{kind}": faces.auroc(apply(net.surprise, faces.occluded).numpy())
-            for kind, faces in dev.items()
-        }
+        areas = dev_figures(net.surprise, dev)
+        return {f"dev_auroc_{kind}": area for kind, area in areas.items()}
 
     steps = steps_in(len(pool), recipe.place)
     job = Job(run, model, batches, steps, loss, figures, identity=identity)

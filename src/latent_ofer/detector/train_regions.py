@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.datasets.streak_cache import pool_streaks
-from latent_ofer.detector.dev import DevFaces, apply, set_thresholds
+from latent_ofer.detector.dev import DevFaces, dev_figures, set_thresholds
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.synthetic import Occluder, Sample
@@ -89,10 +89,7 @@ def train_regions(
         return patch_loss(logits, covered, streaks), {}
 
     def figures(net: nn.Module) -> dict[str, float]:
-        return {
-            f"dev_auroc_{kind}": faces.auroc(apply(net, faces.occluded).numpy())
-            for kind, faces in dev.items()
-        }
+        return {f"dev_auroc_{kind}": area for kind, area in dev_figures(net, dev).items()}
 
     steps = steps_in(len(pool), recipe)
     job = Job(run, model, batches, steps, loss, figures, identity=identity)
