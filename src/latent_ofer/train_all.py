@@ -39,14 +39,18 @@ from latent_ofer.recogniser.copies import Repair
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.reconstructor import train as reconstructor
 from latent_ofer.reconstructor.train import ReconstructorRecipe, load_reconstructor
-from latent_ofer.training.checkpoint import describe, load_weights
+from latent_ofer.training.checkpoint import MODEL, describe, load_weights
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_manifest
 
 LICENCE = {
     "code": "Apache-2.0",
     "weights": "research only: trained on face data licensed for research; see docs/model-card.md",
 }
+
+STARTED_FROM = ("configuration", "recipes", "recipes_sha256", "data", "started_from")
+"""What the manifest keeps of the weights that training started from."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +257,7 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
     recipes = {name: stage_recipe(name, config) for name in shipped}
     data = sources.digests("faces", "labels", "objects")
     figures = dev_auroc(runs)
+    start = start_manifest(runs)
     manifest: dict[str, Any] = {
         "format": 1,
         "configuration": Path(config).name,
@@ -273,6 +278,9 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         "recipes_sha256": {name: recipe.digest() for name, recipe in recipes.items()},
         "stages": {name: file_sha256(load_weights(runs / name).path) for name in STAGES},
     }
+    if start is not None:
+        manifest["started_from"] = {key: start.get(key) for key in STARTED_FROM}
+        manifest["started_from"]["sha256"] = start["files"][MODEL]["sha256"]
     folder = runs / "weights"
     export_folder(networks, folder, manifest)
     return folder

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from archives import Trained, write_archives, write_recipes
@@ -173,3 +174,47 @@ def test_all_again_redoes_only_what_is_stale(
         "calibration: training",
     ]
     assert released == [runs / "weights"] * 2
+
+
+def test_training_goes_on_from_weights_and_says_so(
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = write_recipes(tmp_path / "tiny")
+    for recipe in config.iterdir():
+        text = recipe.read_text().replace("learning_rate: 0.001", "learning_rate: 1.0e-12")
+        recipe.write_text(text)
+    manifests: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        "latent_ofer.train_all.export_folder",
+        lambda _, folder, manifest: manifests.append(manifest),
+    )
+    words = ["all", "--data", trained.data, "--runs", tmp_path / "runs", "--config", config]
+    assert run(*words, "--from", trained.weights) == 0
+    # Hardly anything is learnt at such a rate: what comes out is what training started from.
+    shipped = load_file(trained.weights / "model.safetensors")
+    for stage, prefix in [("mae", "mae."), ("recogniser", "recogniser.")]:
+        for name, tensor in load_weights(tmp_path / "runs" / stage).tensors.items():
+            if tensor.ndim > 1:
+                assert torch.allclose(tensor, shipped[prefix + name].float(), atol=1e-6), name
+    (manifest,) = manifests
+    origin = json.loads((trained.weights / "manifest.json").read_text())
+    started_from = manifest["started_from"]
+    assert isinstance(started_from, dict)
+    assert started_from["sha256"] == origin["files"]["model.safetensors"]["sha256"]
+    assert started_from["recipes"] == origin["recipes"]
+    capsys.readouterr()
+    assert run(*words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:-1] == [f"{stage}: up to date" for stage in STAGES]
+
+
+def test_a_start_that_is_no_folder_of_weights_is_one_clear_line(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mae", *options, tmp_path / "runs", "--from", tmp_path / "nowhere") == 2
+    error = capsys.readouterr().err.strip()
+    assert "manifest.json: missing" in error and "\n" not in error
+    assert not (tmp_path / "runs" / "start").exists()

@@ -19,9 +19,8 @@ from torch import Tensor
 
 from latent_ofer.backends.networks import Networks, Signature
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.training.checkpoint import write_whole
+from latent_ofer.training.checkpoint import MODEL, write_whole
 
-MODEL = "model.safetensors"
 EXAMPLE_BATCH = 2
 OPSET = 18
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from latent_ofer.cli.options import Codes, Data, Occluders, Runs, Sets, Workers, named_sets
+from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 
 StageName = Literal[
     "mae",
@@ -37,8 +38,19 @@ def train(
     runs: Runs = Path("runs"),
     config: Annotated[
         str,
-        typer.Option(help="`small`, or a folder of your own with one YAML recipe a stage."),
+        typer.Option(
+            help="`small`, `small-tune` to go on from weights, or a folder of your own with a YAML recipe a stage."
+        ),
     ] = "small",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Folder of weights that training starts from, in place of random ones; kept in "
+            "RUNS, so that it is given once. `shipped` are the package's own.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the stage's last checkpoint.")
     ] = False,
@@ -60,6 +72,7 @@ def train(
 
         from latent_ofer.datasets.sources import Sources
         from latent_ofer.train_all import BASELINES, STAGES, train_all
+        from latent_ofer.training.start import keep_start
     except ImportError as error:
         raise ImportError(
             f"training needs torch and what belongs to it ({error.name} is missing): "
@@ -69,6 +82,9 @@ def train(
         torch.set_num_threads(threads)
     sources = Sources(data, runs / "cache", named_sets(sets, codes), occluders, workers)
     try:
+        if start is not None:
+            folder = SHIPPED if str(start) == "shipped" else start
+            keep_start(WeightsFolder.open(folder).file(WEIGHTS), runs)
         for line in sources.summaries():
             typer.echo(line)
         if stage == "all":

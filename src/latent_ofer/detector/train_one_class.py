@@ -17,6 +17,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import greyed, to_tensor
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.start import start_from
 
 Floats = NDArray[np.float64]
 GREY = 0.2
@@ -53,6 +54,7 @@ def train_place(
     streaks = pool_streaks(pool, sources.cache).reshape(len(pool), 14, 14)
     torch.manual_seed(recipe.seed)
     model = PlaceNetwork(recipe.place_width)
+    start_from(model, "one_class.place.", run.parent)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:

@@ -17,6 +17,7 @@ from latent_ofer.detector.synthetic import Occluder, Sample
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.start import start_from
 
 SURE = 3.0
 """Logit from which a patch that nothing was put before is believed to be hidden all the same."""
@@ -72,6 +73,7 @@ def train_regions(
     occluder = Occluder(pool, streaks, sources.cutouts("train"), recipe.mix)
     torch.manual_seed(recipe.seed)
     model = RegionDetector(recipe.width)
+    start_from(model, "regions.", run.parent)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[Sample]:

@@ -17,6 +17,7 @@ from latent_ofer.encoder.vit import Stem
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 STAGE = "mae"
 NEEDS: tuple[Need, ...] = ("faces",)
@@ -94,6 +95,7 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
     recipe = load_recipe(MaeRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     model = recipe.build()
+    start_from(model, "mae.", runs)
     pool, dev_pool = sources.pool("train"), sources.pool("dev")
     rng = np.random.default_rng(0)
     dev_rows = rng.permutation(len(dev_pool))[:DEV_FACES]

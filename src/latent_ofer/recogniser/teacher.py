@@ -18,6 +18,7 @@ from latent_ofer.recogniser.augment import augment
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 STAGE = "teacher"
 NEEDS: tuple[Need, ...] = ("labels",)
@@ -41,6 +42,7 @@ def train_teacher(sources: Sources, runs: Path, config: str, resume: Resume) -> 
     recipe = load_recipe(TeacherRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     model = PlainCNN(recipe.dropout)
+    start_from(model.backbone, "recogniser.cnn.backbone.", runs)
     about = describe(recipe, sources.digests(*NEEDS), runs, ())
     job = clean_faces_job(
         runs / STAGE, model, sources, recipe, recipe.sizes, recipe.erase, str(about)

@@ -29,6 +29,7 @@ from latent_ofer.training.checkpoint import (
 )
 from latent_ofer.training.loop import Job, Resume, fit, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 STAGE = "recogniser"
 CNN_RUN = "recogniser_cnn"
@@ -86,7 +87,7 @@ class RecogniserRecipe(Recipe):
 
 
 def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> AttentionCNN:
-    """Train the attention CNN alone on clean faces, from the teacher's backbone.
+    """Train the attention CNN alone on clean faces, from the teacher's backbone or the start weights.
 
     Kept in its own run: it needs no repaired faces, and is trained again only when its own
     recipe, the data or the teacher change.
@@ -100,7 +101,8 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> Atte
     if (run / WEIGHTS).exists() and load_weights(run).about == about:
         cnn.load_state_dict(load_weights(run).tensors)
         return cnn
-    cnn.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
+    if not start_from(cnn, "recogniser.cnn.", runs):
+        cnn.backbone.load_state_dict(load_teacher(runs, config).backbone.state_dict())
     job = clean_faces_job(
         run,
         AttentionClassifier(cnn, recipe.dropout),
@@ -131,6 +133,8 @@ def train_recogniser(
     mae = load_mae(runs, config)
     cnn = train_cnn(sources, runs, config, resume)
     model = recipe.build(mae.dim)
+    start_from(model, "recogniser.", runs)
+    model.temperature.fill_(1)
     model.cnn.load_state_dict(cnn.state_dict())
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)

@@ -38,6 +38,7 @@ from latent_ofer.training.checkpoint import (
 )
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 StageName = Literal["reconstructor", "reconstructor_csa", "reconstructor_conv"]
 """The repair network, and the two that only measure what its layer is worth (paper, Table 8):
@@ -181,7 +182,10 @@ def train_reconstructor(
     """Train the repair network; returns the path of its weights, which are the U-Net's alone."""
     recipe = load_recipe(ReconstructorRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
-    model = recipe.build(stage).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = recipe.build(stage)
+    if stage == STAGE:
+        start_from(model, PREFIX, runs)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     parts = Reconstructor(load_mae(runs, config), model)
     teacher = load_teacher(runs, config)
     pool = sources.pool("train")

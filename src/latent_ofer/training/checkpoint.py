@@ -18,6 +18,9 @@ from latent_ofer.training.recipe import Recipe
 
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
+START = "start"
+MODEL = "model.safetensors"
+"""Folder of runs with the weights that training starts from, and their file."""
 
 
 def write_whole(target: Path, write: Callable[[Path], None]) -> None:
@@ -98,18 +101,26 @@ def parents_of(runs: Path, *stages: str) -> dict[str, str]:
     return {stage: file_sha256(load_weights(runs / stage).path) for stage in stages}
 
 
+def start_digest(runs: Path) -> str | None:
+    """SHA-256 of the weights that the stages of `runs` start from, None for random ones."""
+    path = runs / START / MODEL
+    return file_sha256(path) if path.exists() else None
+
+
 def describe(
     recipe: Recipe, data: Mapping[str, str], runs: Path, parents: Iterable[str]
 ) -> dict[str, Any]:
-    """What a stage is trained on: hashes of its recipe, its data and its parents.
+    """What a stage is trained on: hashes of its recipe, its data, its parents and its start.
 
     `data` are the hashes of archives or sets by name.
     """
-    return {
+    about = {
         "recipe": recipe.digest(),
         "data": dict(data),
         "parents": parents_of(runs, *parents),
     }
+    start = start_digest(runs)
+    return about if start is None else {**about, "start": start}
 
 
 def check_fresh(weights: Weights, runs: Path) -> None:
