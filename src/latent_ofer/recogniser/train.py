@@ -87,7 +87,7 @@ class RecogniserRecipe(Recipe):
 
 
 def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> AttentionCNN:
-    """Train the attention CNN alone on clean faces, from the teacher's backbone or the start weights.
+    """Train the attention CNN alone on clean faces, from the teacher's or the start weights.
 
     Kept in its own run: it needs no repaired faces, and is trained again only when its own
     recipe, the data or the teacher change.
