@@ -1,6 +1,5 @@
 """`latent-ofer evaluate`: the figures of docs/results.md, a command each."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from latent_ofer.cli.options import (
     Data,
     Detector,
     Occluders,
+    Report,
     Runs,
     Sets,
     Threads,
@@ -25,19 +25,13 @@ from latent_ofer.cli.options import (
     Workers,
     named_sets,
 )
-from latent_ofer.cli.output import make_folder, replacing
+from latent_ofer.cli.output import print_report
 
 evaluate = typer.Typer(
     help="Measure: the figures of docs/results.md, and the tables and figures of the paper.",
     no_args_is_help=True,
 )
 
-Report = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."
-    ),
-]
 Limit = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Use only so many faces of each kind: a quick look."),
@@ -71,7 +65,7 @@ def detection(
     name = folder.detector(detector)
     thresholds = folder.thresholds[name]
     figures = evaluate_detection(data, runs / "cache", scores, thresholds, limit=limit)
-    _report({"figure": "detection", "detector": name, **figures}, output)
+    print_report({"figure": "detection", "detector": name, **figures}, output)
 
 
 @evaluate.command()
@@ -101,7 +95,7 @@ def repair(
     model = LatentOFER.from_pretrained(weights, backend, threads=threads)
     chosen = [share for share in BINS if hole in (None, name_of(share))]
     figures = repair_test(data, runs / "cache", model.reconstruct, limit=limit, bins=chosen)
-    _report({"figure": "repair", **figures}, output)
+    print_report({"figure": "repair", **figures}, output)
 
 
 @evaluate.command()
@@ -149,7 +143,7 @@ def recognition(
     if not sources.sets:
         photos = read_faces(data, "val", sources.cache)
         figures["other_source"] = other_source(photos, model, rng, limit)
-    _report({**about, **figures}, output)
+    print_report({**about, **figures}, output)
 
 
 @evaluate.command()
@@ -163,7 +157,7 @@ def face_finding(
     from latent_ofer.evaluation.face_finding import evaluate_face_finding
 
     figures = evaluate_face_finding(archive(data, "faces.zip"), collages)
-    _report({"figure": "face finding", **figures}, output)
+    print_report({"figure": "face finding", **figures}, output)
 
 
 @evaluate.command()
@@ -181,7 +175,7 @@ def parity(
     one = LatentOFER.from_pretrained(weights, "onnxruntime", threads=threads)
     other = LatentOFER.from_pretrained(weights, "torch", threads=threads)
     faces = crops_with_objects(data, runs / "cache", FACES)
-    _report({"figure": "parity", **evaluate_parity(one, other, faces)}, output)
+    print_report({"figure": "parity", **evaluate_parity(one, other, faces)}, output)
 
 
 @evaluate.command()
@@ -199,7 +193,7 @@ def speed(
 
     model = LatentOFER.from_pretrained(weights, backend, threads=threads)
     faces = crops_with_objects(data, runs / "cache", FACES)
-    _report({"figure": "speed", **evaluate_speed(model, faces)}, output)
+    print_report({"figure": "speed", **evaluate_speed(model, faces)}, output)
 
 
 @evaluate.command()
@@ -224,21 +218,12 @@ def detection_speed(
     name = folder.detector(detector)
     engine = open_backend(backend, folder, name, threads)
     about = {"figure": "detection speed", "detector": name, "threads": threads}
-    _report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
+    print_report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
 
 
 def name_of(share: tuple[float, float]) -> str:
     """A bin of hole shares in per cent, such as "20-30"."""
     return "-".join(f"{100 * limit:.0f}" for limit in share)
-
-
-def _report(figures: dict[str, Any], output: Path | None) -> None:
-    text = json.dumps(figures, indent=2)
-    typer.echo(text)
-    if output is not None:
-        make_folder(output.parent)
-        with replacing(output) as stream:
-            stream.write(f"{text}\n".encode())
 
 
 evaluate.command()(encoder)

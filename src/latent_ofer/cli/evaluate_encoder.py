@@ -1,14 +1,13 @@
 """`latent-ofer evaluate encoder`: what the masked autoencoder has learnt."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latent_ofer.cli.demo import PORTRAIT
-from latent_ofer.cli.options import Data, Runs
-from latent_ofer.cli.output import make_folder, replacing
+from latent_ofer.cli.options import Data, Report, Runs
+from latent_ofer.cli.output import make_folder, print_report, replacing
 from latent_ofer.cli.recognition_options import RUNS, Config
 
 
@@ -32,12 +31,7 @@ def encoder(
             metavar="FILE", help="Also draw holes filled in the package's own portrait: a PNG."
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."
-        ),
-    ] = None,
+    output: Report = None,
 ) -> None:
     """How well the trained encoder fills in holes, and what its latents tell of expressions.
 
@@ -70,8 +64,4 @@ def encoder(
         probe_faces=probe_faces,
         limit=limit,
     )
-    text = json.dumps({"figure": "encoder", **figures}, indent=2)
-    typer.echo(text)
-    if output is not None:
-        with replacing(output) as stream:
-            stream.write(f"{text}\n".encode())
+    print_report({"figure": "encoder", **figures}, output)

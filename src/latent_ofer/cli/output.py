@@ -55,3 +55,13 @@ def write_line(stream: IO[bytes], row: Mapping[str, Any]) -> None:
     """Write one JSON line and hand it to the system at once."""
     stream.write(json.dumps(row, allow_nan=False).encode() + b"\n")
     stream.flush()
+
+
+def print_report(figures: Mapping[str, Any], output: Path | None) -> None:
+    """Print figures as JSON, and write them to a file where one is named. Raises OSError."""
+    text = json.dumps(figures, indent=2)
+    typer.echo(text)
+    if output is not None:
+        make_folder(output.parent)
+        with replacing(output) as stream:
+            stream.write(f"{text}\n".encode())
