@@ -24,6 +24,7 @@ KINDS = {
     "patchwork": Mix(0, 0, 0, 1),
     "hands": Mix(0, 0, 0, 0, 1),
     "blanks": Mix(0, 0, 0, 0, 0, 1),
+    "wearables": Mix(0, 0, 0, 0, 0, 0, 1),
 }
 NO_STREAKS = np.zeros((6, 196), dtype=bool)
 
@@ -156,3 +157,9 @@ def test_wear_changes_levels_and_not_places() -> None:
         assert np.corrcoef(changed.ravel(), face.ravel())[0, 1] > 0.85
         mirrored = np.corrcoef(changed[:, ::-1].ravel(), face.ravel())[0, 1]
         assert np.corrcoef(changed.ravel(), face.ravel())[0, 1] > mirrored
+
+
+def test_without_anything_to_wear_its_share_goes_to_the_objects() -> None:
+    balls = [cutout for cutout in CUTOUTS if cutout.anchor == "any"]
+    occluder = Occluder(small_pool(), NO_STREAKS, balls, Mix(1, 1, 1, 0, 0, 0, 1))
+    assert occluder.kind_odds.tolist() == [0.25, 0.5, 0.25, 0, 0, 0, 0]

@@ -22,6 +22,7 @@ class DetectorRecipe(Recipe):
     patchwork: float = Field(ge=0)
     hands: float = Field(default=0, ge=0)
     blanks: float = Field(default=0, ge=0)
+    wearables: float = Field(default=0, ge=0)
     """How often training faces are clean, or hidden by each of the other kinds."""
     place_width: int = Field(default=128, ge=8, multiple_of=4)
     place_epochs: int = Field(default=1, ge=1)
@@ -50,6 +51,7 @@ class DetectorRecipe(Recipe):
             self.patchwork,
             self.hands,
             self.blanks,
+            self.wearables,
         )
 
     def one_class(

@@ -16,6 +16,7 @@ from latent_ofer.occlusion.hands import paste_hand
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_procedural
+from latent_ofer.occlusion.wearables import is_wearable, paste_wearable
 
 Patches = NDArray[np.bool_]
 
@@ -28,8 +29,9 @@ class Mix:
     ----------
     clean : float
         Nothing in front of the face.
-    objects, procedural, patchwork, hands, blanks : float
-        Cut-outs, made-up things, pieces of other faces, hands with a face's skin, blank patches.
+    objects, procedural, patchwork, hands, blanks, wearables : float
+        Cut-outs, made-up things, pieces of other faces, hands with a face's skin, blank patches,
+        cut-outs before eyes or mouth in the size that people wear.
     """
 
     clean: float
@@ -38,6 +40,7 @@ class Mix:
     patchwork: float
     hands: float = 0
     blanks: float = 0
+    wearables: float = 0
 
 
 class Sample(NamedTuple):
@@ -79,6 +82,9 @@ class Occluder:
         sizes = Counter(cutout.category for cutout in cutouts)
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
         self.cutout_odds = odds / odds.sum()
+        self.wearables = [cutout for cutout in cutouts if is_wearable(cutout)]
+        if not self.wearables:
+            mix = replace(mix, wearables=0, objects=mix.objects + mix.wearables)
         shares = np.array(list(asdict(mix).values()))
         self.kind_odds = shares / shares.sum()
 
@@ -103,9 +109,14 @@ class Occluder:
             # Most often a hand in front of a face is that face's own.
             donor = native.image if rng.random() < 0.5 else neighbour(self.pool, row, rng)
             face, covered = both_resized(*paste_hand(native.image, donor, rng))
-        else:
+        elif kind == 5:
             points = (native.landmarks + 0.5) * SIZE / len(native.image) - 0.5
             face, covered = paste_blank(resized(native.image), points, rng, grey=native.grey)
+        else:
+            cutout = recoloured(self.wearables[rng.integers(len(self.wearables))], rng)
+            face, covered = paste_wearable(
+                native.image, native.landmarks, cutout, rng, size=SIZE, grey=native.grey
+            )
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
         streaks = self.streaks[row]
@@ -131,15 +142,20 @@ def greyed(face: Pixels) -> Pixels:
     return np.repeat(np.rint(face @ LUMA).astype(np.uint8), 3, axis=2)
 
 
-def varied(cutout: Cutout, rng: Generator) -> Cutout:
-    """A cut-out mirrored, in other colours or at another anchor, now and then."""
+def recoloured(cutout: Cutout, rng: Generator) -> Cutout:
+    """A cut-out mirrored or in other colours, now and then."""
     rgba = cutout.rgba
     if rng.random() < 0.5:
         rgba = rgba[:, ::-1]
     if rng.random() < 0.3:
         rgba = rgba[..., [*rng.permutation(3), 3]]
-    anchor = "any" if rng.random() < 0.3 else cutout.anchor
-    return replace(cutout, rgba=np.ascontiguousarray(rgba), anchor=anchor)
+    return replace(cutout, rgba=np.ascontiguousarray(rgba))
+
+
+def varied(cutout: Cutout, rng: Generator) -> Cutout:
+    """A cut-out as `recoloured` makes it, now and then at another anchor."""
+    changed = recoloured(cutout, rng)
+    return replace(changed, anchor="any") if rng.random() < 0.3 else changed
 
 
 def worn(face: Pixels, rng: Generator) -> Pixels:
