@@ -203,10 +203,10 @@ def _train_patch_svdd(
 
 
 def set_baseline_thresholds(baselines: DetectorBaselines, dev: dict[str, DevFaces]) -> None:
-    """Let one in a hundred patches of clean dev faces lie above, grey and colour apart."""
+    """Let `FALSE_POSITIVES` of the patches of clean dev faces lie above, grey and colour apart."""
     for column, kind in enumerate(KINDS):
         for row, scores in enumerate(baselines.score(dev[kind].clean).values()):
-            baselines.thresholds[row, column] = threshold_at(scores, FALSE_POSITIVES)
+            baselines.thresholds[row, column] = threshold_at(scores, FALSE_POSITIVES[kind])
 
 
 def dev_auroc(

@@ -19,8 +19,9 @@ from latent_ofer.detector.synthetic import greyed
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 
-FALSE_POSITIVES = 0.01
-"""Share of clean dev patches above the thresholds."""
+FALSE_POSITIVES = {"colour": 0.004, "grey": 0.01}
+"""Share of clean dev patches above the thresholds: where the synthetic detector's accuracy on dev
+faces, clean and behind objects, was best. Of the grey ones more are really hidden."""
 OCCLUDED_FACES = 300
 CLEAN_FACES = 1500
 DEV_SEED = 1
@@ -110,7 +111,7 @@ def set_thresholds(
     score: Callable[[Tensor], Tensor],
     dev: dict[str, DevFaces],
 ) -> None:
-    """Let one in a hundred patches of clean dev faces lie above, grey and colour apart.
+    """Let `FALSE_POSITIVES` of the patches of clean dev faces lie above, grey and colour apart.
 
     The replicated border of photos is no patch of a face.
 
@@ -121,4 +122,4 @@ def set_thresholds(
     """
     for kind, threshold in (("colour", model.threshold_colour), ("grey", model.threshold_grey)):
         scores = apply(score, dev[kind].clean).numpy()[~dev[kind].clean_streaks]
-        threshold.fill_(threshold_at(scores, FALSE_POSITIVES))
+        threshold.fill_(threshold_at(scores, FALSE_POSITIVES[kind]))
