@@ -1,4 +1,4 @@
-"""`latent-ofer evaluate encoder` on drawn faces and an untrained network."""
+"""`latent-ofer evaluate encoder` on drawn faces and a hardly trained network."""
 
 import json
 import sys
@@ -8,31 +8,20 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from archives import write_archives, write_recipes
+from archives import Trained
 from latent_ofer.cli.main import app, main
-from latent_ofer.encoder.train import MaeRecipe
-from latent_ofer.training.checkpoint import save_weights
-from latent_ofer.training.recipe import load_recipe
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("encoder")
-    write_archives(folder / "data")
-    config = write_recipes(folder / "tiny")
-    untrained = load_recipe(MaeRecipe, str(config), "mae").build()
-    save_weights(folder / "runs" / "mae", untrained.state_dict(), {})
-    return folder
-
-
-def words(place: Path, *more: object) -> list[str]:
-    given = ("--data", place / "data", "--runs", place / "runs", "--config", place / "tiny", *more)
+def words(trained: Trained, folder: Path, *more: object) -> list[str]:
+    given = ("--data", trained.data, "--runs", folder, "--weights", trained.weights, *more)
     return ["evaluate", "encoder", *(str(word) for word in given)]
 
 
-def test_figures_and_samples_are_written_where_they_are_wanted(place: Path) -> None:
-    report, sheet = place / "new" / "encoder.json", place / "other" / "sheet.png"
-    command = words(place, "--limit", 6, "--output", report, "--samples", sheet)
+def test_figures_and_samples_are_written_where_they_are_wanted(
+    trained: Trained, tmp_path: Path
+) -> None:
+    report, sheet = tmp_path / "new" / "encoder.json", tmp_path / "other" / "sheet.png"
+    command = words(trained, tmp_path, "--limit", 6, "--output", report, "--samples", sheet)
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     written = json.loads(report.read_text())
@@ -43,22 +32,26 @@ def test_figures_and_samples_are_written_where_they_are_wanted(place: Path) -> N
         assert (picture.format, picture.mode) == ("PNG", "RGB")
 
 
-def test_an_encoder_that_is_not_trained_is_one_line(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_weights_that_are_not_there_are_one_line(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(words(place, "--runs", tmp_path))
+        main(words(trained, tmp_path, "--weights", tmp_path / "none"))
     assert stop.value.code == 2
-    assert capsys.readouterr().err.endswith("Train that stage first: train mae.\n")
+    error = capsys.readouterr().err.strip()
+    assert "manifest.json: missing" in error and "\n" not in error
 
 
 def test_a_missing_library_is_named_with_what_installs_it(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("latent_ofer.evaluation.encoder")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(SystemExit) as stop:
-        main(words(place))
+        main(words(trained, tmp_path))
     assert stop.value.code == 2
     assert 'pip install "latent-ofer[train,evaluate]"' in capsys.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from archives import write_archives, write_recipes
+from archives import Trained, write_archives, write_recipes
 from helpers import drawn_face
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool, Pixels
@@ -14,7 +14,7 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe, hidden_error, to_tensor
 from latent_ofer.errors import DataError, WeightsError
-from latent_ofer.evaluation.encoder import evaluate_encoder, random_network
+from latent_ofer.evaluation.encoder import evaluate_encoder, open_encoder, random_network
 from latent_ofer.evaluation.encoder_holes import (
     HOLES,
     SHARES,
@@ -25,7 +25,6 @@ from latent_ofer.evaluation.encoder_holes import (
 from latent_ofer.evaluation.encoder_probe import STRENGTHS, latents_of, mean_levels, probe_figures
 from latent_ofer.evaluation.encoder_samples import SHARES as DRAWN
 from latent_ofer.evaluation.encoder_samples import draw_samples
-from latent_ofer.training.checkpoint import save_weights
 from latent_ofer.training.recipe import load_recipe
 
 
@@ -203,13 +202,16 @@ def test_the_random_network_is_the_seeds_and_leaves_torchs_generator_alone(confi
     assert not torch.equal(one.decoder_pred.weight, other.decoder_pred.weight)
 
 
-def test_everything_is_measured_on_validation_faces(tmp_path: Path, config: str) -> None:
+def test_a_folder_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="manifest.json: missing"):
+        open_encoder(tmp_path)
+
+
+def test_everything_is_measured_on_validation_faces(tmp_path: Path, trained: Trained) -> None:
     sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
-    with pytest.raises(WeightsError, match="train mae"):
-        evaluate_encoder(sources, tmp_path, config=config)
-    untrained = load_recipe(MaeRecipe, config, "mae").build()
-    save_weights(tmp_path / "mae", untrained.state_dict(), {})
-    report = evaluate_encoder(sources, tmp_path, config=config, faces=1, probe_faces=5)
+    encoder = open_encoder(trained.weights)
+    assert encoder.recipe == load_recipe(MaeRecipe, str(trained.config), "mae")
+    report = evaluate_encoder(sources, encoder, faces=1, probe_faces=5)
     assert (report["split"], report["seed"]) == ("validation", 7)
     assert sorted(report["data"]) == ["faces.zip", "ferplus.zip"]
     assert {kind: part["n"] for kind, part in report["filling"].items()} == {"colour": 1, "grey": 1}

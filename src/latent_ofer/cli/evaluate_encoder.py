@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from latent_ofer.cli.demo import PORTRAIT
-from latent_ofer.cli.options import Data, Report, Runs
+from latent_ofer.cli.options import Data, Report, Runs, Weights
 from latent_ofer.cli.output import make_folder, print_report, replacing
-from latent_ofer.cli.recognition_options import RUNS, Config
+from latent_ofer.cli.recognition_options import RUNS
 
 
 def encoder(
     data: Data,
     runs: Runs = RUNS,
-    config: Config = "small",
+    weights: Weights = None,
     faces: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces of each kind that get holes.")
     ] = 1000,
@@ -33,15 +33,15 @@ def encoder(
     ] = None,
     output: Report = None,
 ) -> None:
-    """How well the trained encoder fills in holes, and what its latents tell of expressions.
+    """How well the encoder fills in holes, and what its latents tell of expressions.
 
     Validation faces, colour and grey apart, with holes of four kinds and sizes; a linear probe
-    on FERPlus, beside the same on random weights and on coarse pixels. Needs
-    `latent-ofer train mae`; takes about a quarter of an hour on one core.
+    on FERPlus, beside the same on random weights and on coarse pixels. Takes about a quarter of
+    an hour on one core.
     """
     try:
-        from latent_ofer.evaluation.encoder import SEED, evaluate_encoder
-        from latent_ofer.evaluation.encoder_samples import draw_portrait
+        from latent_ofer.evaluation.encoder import SEED, evaluate_encoder, open_encoder
+        from latent_ofer.evaluation.encoder_samples import draw_samples, portrait_face
     except ImportError as error:
         raise ImportError(
             f"measuring the encoder needs torch and scikit-learn ({error.name} is missing): "
@@ -52,14 +52,14 @@ def encoder(
     for file in (samples, output):
         if file is not None:
             make_folder(file.parent)
+    opened = open_encoder(weights)
     if samples is not None:
-        sheet = draw_portrait(runs, config, PORTRAIT, SEED)
+        sheet = draw_samples(opened.mae, portrait_face(PORTRAIT), SEED)
         with replacing(samples) as stream:
             sheet.save(stream, "PNG")
     figures = evaluate_encoder(
         Sources(data, runs / "cache"),
-        runs,
-        config=config,
+        opened,
         faces=faces,
         probe_faces=probe_faces,
         limit=limit,

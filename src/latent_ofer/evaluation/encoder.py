@@ -1,5 +1,6 @@
 """What the face encoder has learnt: holes filled in, and expressions in its latents."""
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -7,27 +8,58 @@ from typing import Any
 import numpy as np
 import torch
 
+from latent_ofer.backends.torch import load_networks
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.encoder.train import STAGE, MaeRecipe, load_mae
+from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.evaluation.chosen_faces import choose_faces
 from latent_ofer.evaluation.encoder_holes import filling_figures
 from latent_ofer.evaluation.encoder_probe import Features, latents_of, mean_levels, probe_figures
 from latent_ofer.evaluation.pools import kinds_of, subset
-from latent_ofer.training.checkpoint import WEIGHTS
-from latent_ofer.training.recipe import load_recipe
+from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
 SEED = 7
 FACES = 1000
 PROBE_FACES = 8000
 
 
+@dataclass(frozen=True)
+class Encoder:
+    """The autoencoder of a folder of weights, and what it was made by.
+
+    Attributes
+    ----------
+    mae : MaskedAutoencoder
+        In evaluation mode, frozen.
+    recipe : MaeRecipe
+    digest : str
+        SHA-256 of the folder's manifest, which holds the hash of every file.
+    """
+
+    mae: MaskedAutoencoder
+    recipe: MaeRecipe
+    digest: str
+
+
+def open_encoder(weights: Path | None = None) -> Encoder:
+    """The encoder of a folder of weights, of the shipped ones by default.
+
+    Raises
+    ------
+    WeightsError
+        When the folder is missing or broken.
+    """
+    folder = WeightsFolder.open(weights or SHIPPED)
+    recipe = MaeRecipe(**folder.manifest["recipes"]["mae"])
+    mae = load_networks(folder).mae.eval().requires_grad_(False)
+    return Encoder(mae, recipe, file_sha256(folder.path / "manifest.json"))
+
+
 def evaluate_encoder(
     sources: Sources,
-    runs: Path,
+    encoder: Encoder,
     *,
-    config: str = "small",
     faces: int = FACES,
     probe_faces: int = PROBE_FACES,
     limit: int | None = None,
@@ -38,10 +70,7 @@ def evaluate_encoder(
     Parameters
     ----------
     sources : Sources
-    runs : Path
-        Folder of the trained autoencoder.
-    config : str
-        Its recipe.
+    encoder : Encoder
     faces : int
         So many of each kind, colour and grey, get holes.
     probe_faces : int
@@ -60,12 +89,10 @@ def evaluate_encoder(
 
     Raises
     ------
-    WeightsError
-        When the autoencoder is not trained.
-    RecipeError, DataError
-        When recipe or data are missing or broken.
+    DataError
+        When data are missing or broken.
     """
-    recipe, model = load_recipe(MaeRecipe, config, STAGE), load_mae(runs, config)
+    recipe, model = encoder.recipe, encoder.mae
     filled = {
         kind: filling_figures(model, subset(pool, _least(faces, limit), seed), seed, recipe.bf16)
         for kind, pool in kinds_of(sources.pool("val")).items()
@@ -87,7 +114,7 @@ def evaluate_encoder(
         "seed": seed,
         "limit": limit,
         "data": sources.digests("faces"),
-        "weights": file_sha256(runs / STAGE / WEIGHTS),
+        "weights": encoder.digest,
         "recipe": recipe.digest(),
         "version": version("latent-ofer"),
         "filling": filled,

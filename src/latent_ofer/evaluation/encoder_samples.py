@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from latent_ofer.arrays import Pixels
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.encoder.train import greyed, load_mae, to_tensor
+from latent_ofer.encoder.train import greyed, to_tensor
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.evaluation.encoder_holes import HOLES, holes_of
 from latent_ofer.images.align import align_face
@@ -33,19 +33,6 @@ _INK: Final = (28, 32, 40)
 _QUIET: Final = (104, 112, 124)
 _PAPER: Final = (255, 255, 255)
 _HIDDEN: Final = (226, 229, 234)
-
-
-def draw_portrait(runs: Path, config: str, photo: Path, seed: int) -> Image.Image:
-    """`draw_samples` of the trained autoencoder and the only face of a photo.
-
-    Raises
-    ------
-    WeightsError, RecipeError
-        When the autoencoder is not trained, or there is no such recipe.
-    ImageError, LatentOFERError
-        When the photo cannot be read, or does not show one face.
-    """
-    return draw_samples(load_mae(runs, config), portrait_face(photo), seed)
 
 
 def portrait_face(photo: Path) -> Pixels:
