@@ -31,7 +31,7 @@ from latent_ofer.training.recipe import load_recipe
 EARLY, GRID, DILATIONS = 2, 14, (1, 2, 4)
 Score = Callable[[Tensor], Tensor]
 BEFORE = Mix(clean=0.25, objects=0.36, procedural=0.25, patchwork=0.14)
-"""Without hands and blanks."""
+"""Without hands, blanks and wearables."""
 
 
 class LatentHead(nn.Module):
