@@ -21,7 +21,6 @@ from latent_ofer.detector.dev import DevFaces, apply, read_dev
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.detector.train_svdd import train_svdd
-from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.training.recipe import load_recipe
 
@@ -39,14 +38,26 @@ def main() -> None:
     sources = Sources(options.data, options.runs / "cache")
     recipe = load_recipe(DetectorRecipe, "small", "detector")
     mae, dev = load_mae(options.runs, "small"), read_dev(sources)
+
+    def latents(faces: NDArray[np.uint8]) -> Tensor:
+        return apply(lambda x: mae.encode(x)[:, 1:], faces)
+
+    clean = {kind: latents(faces.clean) for kind, faces in dev.items()}
+    occluded = {kind: latents(faces.occluded) for kind, faces in dev.items()}
+
+    def figures(model: LatentSVDD) -> dict[str, dict[str, float]]:
+        return {
+            kind: of_kind(model, clean[kind], occluded[kind], faces) for kind, faces in dev.items()
+        }
+
     result = {}
     for centres in CENTRES:
         changed = recipe.model_copy(update={"svdd_centres": centres})
         with tempfile.TemporaryDirectory() as folder:
             trained = train_svdd(sources, mae, Path(folder), changed, dev, "", False)
         result[f"centres: {centres}"] = {
-            "untrained": figures(untrained(changed, mae, dev), mae, dev),
-            "trained": figures(trained, mae, dev),
+            "untrained": figures(untrained(changed, mae.dim, clean)),
+            "trained": figures(trained),
         }
     text = json.dumps(result, indent=1)
     print(text)
@@ -54,35 +65,25 @@ def main() -> None:
         options.output.write_text(text + "\n")
 
 
-def untrained(
-    recipe: DetectorRecipe, mae: MaskedAutoencoder, dev: dict[str, DevFaces]
-) -> LatentSVDD:
-    """Random weights, centres at the means of clean faces."""
+def untrained(recipe: DetectorRecipe, dim: int, clean: dict[str, Tensor]) -> LatentSVDD:
+    """Random weights, centres at the means of the latents of clean faces."""
     torch.manual_seed(recipe.seed)
-    model = LatentSVDD(mae.dim, recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
-    model.set_centre(apply(lambda x: mae.encode(x)[:, 1:], kind.clean) for kind in dev.values())
+    model = LatentSVDD(dim, recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
+    model.set_centre(clean.values())
     return model
 
 
-def figures(
-    model: LatentSVDD, mae: MaskedAutoencoder, dev: dict[str, DevFaces]
-) -> dict[str, dict[str, float]]:
-    """By kind of dev faces."""
-
-    def distances(faces: Tensor) -> Tensor:
-        out: Tensor = model(mae.encode(faces)[:, 1:])
-        return out
-
-    report = {}
-    for kind, faces in dev.items():
-        clean = apply(distances, faces.clean).numpy()
-        occluded = apply(distances, faces.occluded).numpy()
-        report[kind] = {
-            "auroc": round(faces.auroc(occluded), 4),
-            "auroc, by place": round(faces.auroc(occluded / clean.mean(axis=0)), 4),
-            "variance that is of places": round(between_places(clean), 3),
-        }
-    return report
+@torch.no_grad()
+def of_kind(
+    model: LatentSVDD, clean: Tensor, occluded: Tensor, faces: DevFaces
+) -> dict[str, float]:
+    """Figures from the latents (n, N, D) of one kind of dev faces."""
+    at_rest, found = model(clean).numpy(), model(occluded).numpy()
+    return {
+        "auroc": round(faces.auroc(found), 4),
+        "auroc, by place": round(faces.auroc(found / at_rest.mean(axis=0)), 4),
+        "variance that is of places": round(between_places(at_rest), 3),
+    }
 
 
 def between_places(distances: NDArray[np.float32]) -> float:

@@ -44,9 +44,10 @@ def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) ->
     dev = read_dev(sources)
     # Two of the networks need no encoder: what they have learnt stays good when it changes, and
     # when the settings of the others do.
-    identity = str([recipe.only(SYNTHETIC_KEYS), about["data"], about.get("start")])
+    origin = [about["data"], about.get("start")]
+    identity = str([recipe.only(SYNTHETIC_KEYS), *origin])
     regions = train_regions(sources, runs / STAGE, recipe, dev, identity, resume)
-    identity = str([recipe.only(PLACE_KEYS), about["data"], about.get("start")])
+    identity = str([recipe.only(PLACE_KEYS), *origin])
     place = train_place(sources, runs / PLACE_RUN, recipe, dev, identity, resume)
     mae = load_mae(runs, config)
     one_class = fit_one_class(sources, mae, place, recipe, dev)

@@ -77,16 +77,16 @@ def start_from(model: nn.Module, prefix: str, runs: Path) -> bool:
     return True
 
 
-def _copy_of(source: Path) -> Callable[[Path], None]:
-    def write(target: Path) -> None:
-        shutil.copyfile(source, target)
-
-    return write
-
-
 def start_manifest(runs: Path) -> dict[str, Any] | None:
     """What the start weights of `runs` say of themselves, None without such weights."""
     if start_digest(runs) is None:
         return None
     manifest: dict[str, Any] = json.loads((runs / START / MANIFEST).read_text(encoding="utf-8"))
     return manifest
+
+
+def _copy_of(source: Path) -> Callable[[Path], None]:
+    def write(target: Path) -> None:
+        shutil.copyfile(source, target)
+
+    return write
