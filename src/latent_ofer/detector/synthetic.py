@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels, resized
 from latent_ofer.occlusion.blanks import paste_blank
+from latent_ofer.occlusion.drawn_wear import draw_wearable
 from latent_ofer.occlusion.hands import paste_hand
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.patches import GRID
@@ -19,6 +20,8 @@ from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_proced
 from latent_ofer.occlusion.wearables import is_wearable, paste_wearable
 
 Patches = NDArray[np.bool_]
+DRAWN = 0.5
+"""Share of the wearables that are drawn; the others are cut-outs."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Mix:
         Nothing in front of the face.
     objects, procedural, patchwork, hands, blanks, wearables : float
         Cut-outs, made-up things, pieces of other faces, hands with a face's skin, blank patches,
-        cut-outs before eyes or mouth in the size that people wear.
+        drawn glasses and masks and cut-outs before eyes or mouth in the size that people wear.
     """
 
     clean: float
@@ -83,8 +86,6 @@ class Occluder:
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
         self.cutout_odds = odds / odds.sum()
         self.wearables = [cutout for cutout in cutouts if is_wearable(cutout)]
-        if not self.wearables:
-            mix = replace(mix, wearables=0, objects=mix.objects + mix.wearables)
         shares = np.array(list(asdict(mix).values()))
         self.kind_odds = shares / shares.sum()
 
@@ -113,7 +114,7 @@ class Occluder:
             points = (native.landmarks + 0.5) * SIZE / len(native.image) - 0.5
             face, covered = paste_blank(resized(native.image), points, rng, grey=native.grey)
         else:
-            cutout = recoloured(self.wearables[rng.integers(len(self.wearables))], rng)
+            cutout = recoloured(self._wearable(rng), rng)
             face, covered = paste_wearable(
                 native.image, native.landmarks, cutout, rng, size=SIZE, grey=native.grey
             )
@@ -123,6 +124,12 @@ class Occluder:
         if rng.random() < 0.5:
             face, covered, streaks = face[:, ::-1], covered[:, ::-1], streaks[:, ::-1]
         return Sample(worn(face, rng), covered, streaks)
+
+    def _wearable(self, rng: Generator) -> Cutout:
+        """Something drawn by program, or one of the cut-outs where there are any."""
+        if rng.random() < DRAWN or not self.wearables:
+            return draw_wearable(rng)
+        return self.wearables[rng.integers(len(self.wearables))]
 
 
 def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:

@@ -12,7 +12,7 @@ from latent_ofer.occlusion.placing import REFERENCE
 
 FACE_WIDTH = 2.15
 """Of a frontal face, in distances between its eyes."""
-WIDTHS = {"eyes": (0.9, 1.25), "mouth": (0.4, 0.8), "mask": (0.8, 1.1)}
+WIDTHS = {"eyes": (0.8, 1.2), "mouth": (0.4, 0.8), "mask": (0.8, 1.1)}
 """Of what belongs before the eyes or the mouth, and of masks: in face widths."""
 COVERAGE = (0.01, 0.6)
 """Least and most of the crop that is covered, whatever the width."""
