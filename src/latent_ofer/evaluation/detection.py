@@ -11,13 +11,7 @@ from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import archive
 from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.ferplus import read_ferplus
-from latent_ofer.datasets.pool import (
-    FacePool,
-    Native,
-    Pixels,
-    protocol_copy,
-    resized,
-)
+from latent_ofer.datasets.pool import FacePool, Native, Pixels
 from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection_figures import (
@@ -31,13 +25,12 @@ from latent_ofer.evaluation.detection_figures import (
 )
 from latent_ofer.evaluation.grouping import occluder_groups
 from latent_ofer.evaluation.masked_faces import evaluate_masked_faces
+from latent_ofer.evaluation.patch_scores import AT_ONCE, compose
 from latent_ofer.occlusion.objects import Cutout, load_cutouts
-from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.progress import track
 from latent_ofer.weights_folder import Thresholds
 
 SEED = 7
-AT_ONCE = 256
 
 Scores = Callable[[Pixels], NDArray[Any]]
 """Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden."""
@@ -125,24 +118,19 @@ def _scored(
     thresholds: Thresholds,
     seed: int,
 ) -> Scored:
-    copies = [protocol_copy(face, cutouts, seed) for face in faces]
-    covered = np.stack([pixels for _, pixels, _ in copies])
-    clean, clean_above = _scores(
-        np.stack([resized(face.image) for face in faces]), scores, thresholds
-    )
-    occluded, occluded_above = _scores(
-        np.stack([face for face, _, _ in copies]), scores, thresholds
-    )
+    truth, clean, occluded = compose(faces, cutouts, seed)
+    clean_scores, clean_above = _scores(clean, scores, thresholds)
+    occluded_scores, occluded_above = _scores(occluded, scores, thresholds)
     return Scored(
-        clean,
-        occluded,
+        clean_scores,
+        occluded_scores,
         clean_above,
         occluded_above,
-        occluded_patches(covered).reshape(len(faces), -1),
-        ~border_patches(covered).reshape(len(faces), -1),
+        truth.hidden,
+        truth.used,
         np.ones_like(clean_above),
-        np.array([category for _, _, category in copies]),
-        covered.mean(axis=(1, 2)),
+        truth.category,
+        truth.coverage,
     )
 
 

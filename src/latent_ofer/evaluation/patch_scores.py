@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.pool import FacePool, Native, Pixels, protocol_copy, resized
-from latent_ofer.evaluation.detection import AT_ONCE
 from latent_ofer.evaluation.detection_figures import Floats, Mask
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.progress import track
 from latent_ofer.weights_folder import Thresholds
 
+AT_ONCE = 256
 Settings = dict[str, Any]
 
 
