@@ -27,6 +27,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.detector.synthetic import Mix, Occluder
+from latent_ofer.detector.train import load_detector
 from latent_ofer.detector.train_regions import patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
@@ -37,7 +38,9 @@ EARLY, GRID, DILATIONS = 2, 14, (1, 2, 4)
 Score = Callable[[Tensor], Tensor]
 BEFORE = Mix(clean=0.25, objects=0.36, procedural=0.25, patchwork=0.14)
 """Without hands, blanks and wearables."""
-VARIANTS = ("pixels", "pixels-before", "pixels-cutouts", "latents", "both")
+TRAINED = "trained"
+"""The `synthetic` detector of the folder of runs, as it is."""
+VARIANTS = ("pixels", "pixels-before", "pixels-cutouts", "latents", "both", TRAINED)
 SUNGLASSES = Path(__file__).with_name("dev_sunglasses.txt")
 """Dev faces that count as clean and wear sunglasses: source/name, a line each."""
 
@@ -80,12 +83,17 @@ def main() -> None:
     torch.manual_seed(0)
     sources = Sources(options.data, options.runs / "cache")
     recipe = load_recipe(DetectorRecipe, "small", "detector")
-    mae = load_mae(options.runs, "small")
-    model, score = network(options.variant, mae, recipe.width)
-    mix = BEFORE if options.variant == "pixels-before" else recipe.mix
-    if options.variant == "pixels-cutouts":
-        synthetic.DRAWN = 0
-    seen = train(model, score, sources, recipe, mix, 60 * options.minutes)
+    model: nn.Module
+    score: Score
+    if options.variant == TRAINED:
+        model = score = load_detector(options.runs, "small").synthetic
+        seen = options.minutes = 0
+    else:
+        model, score = network(options.variant, load_mae(options.runs, "small"), recipe.width)
+        mix = BEFORE if options.variant == "pixels-before" else recipe.mix
+        if options.variant == "pixels-cutouts":
+            synthetic.DRAWN = 0
+        seen = train(model, score, sources, recipe, mix, 60 * options.minutes)
     model.eval()
     dev = read_dev(sources)
     result = {
@@ -152,7 +160,7 @@ def train(
         loss = patch_loss(
             logits,
             torch.from_numpy(np.stack([sample.covered for sample in samples])),
-            torch.from_numpy(np.stack([sample.streaks for sample in samples])),
+            torch.from_numpy(np.stack([sample.unlabelled for sample in samples])),
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

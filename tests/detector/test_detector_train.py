@@ -18,6 +18,7 @@ from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.train import load_detector, train_detector
 from latent_ofer.detector.train_one_class import LEAST_SCALE
+from latent_ofer.detector.train_regions import suspects
 from latent_ofer.encoder.train import MaeRecipe, load_mae, train_mae
 from latent_ofer.errors import StaleError
 from latent_ofer.training.checkpoint import load_state, load_weights, save_weights
@@ -36,6 +37,7 @@ learning_rate: 0.001
 """
 DETECTOR = """
 width: 8
+first_epochs: 1
 clean: 1
 objects: 2
 procedural: 1
@@ -242,6 +244,30 @@ def test_the_place_network_is_kept_when_only_the_encoder_changes(runs: Path) -> 
     assert len(lines) == 1
     state = load_state(runs / "detector_place")
     assert state is not None and "svdd" not in state["identity"]
+
+
+def test_a_first_network_is_trained_beside_the_synthetic_one(runs: Path) -> None:
+    assert len((runs / "detector_first" / "log.jsonl").read_text().splitlines()) == 1
+    first, state = load_state(runs / "detector_first"), load_state(runs / "detector")
+    assert first is not None and state is not None
+    assert first["identity"] == state["identity"]
+
+
+def test_suspects_are_the_patches_of_each_kind_with_the_highest_scores(
+    data: Path, tmp_path: Path
+) -> None:
+    pool = Sources(data, tmp_path).pool("train")
+    torch.manual_seed(0)
+    model = RegionDetector(8).eval()
+    streaks = np.zeros((len(pool), 196), dtype=bool)
+    streaks[:, :50] = True
+    found = suspects(model, pool, streaks, 0.1)
+    scores = apply(model, pool.batch(np.arange(len(pool)))).numpy()
+    assert not found[streaks].any()
+    for kind in (pool.colour, ~pool.colour):
+        counted = ~streaks & kind[:, None]
+        assert found[counted].mean() == pytest.approx(0.1, abs=0.002)
+        assert scores[counted & found].min() > scores[counted & ~found].max()
 
 
 def test_each_epoch_logs_dev_figures_of_both_kinds(runs: Path) -> None:

@@ -80,13 +80,13 @@ def test_patch_loss_leaves_border_patches_out() -> None:
     assert float(logits.grad[0, 2]) == pytest.approx(0.5 / 195)
 
 
-def test_patch_loss_leaves_bare_streaks_out_and_covered_ones_in() -> None:
+def test_patch_loss_leaves_patches_without_label_out_unless_they_are_covered() -> None:
     covered = torch.zeros(1, 112, 112, dtype=torch.bool)
     covered[0, 0:8, 0:8] = True
-    streaks = NO_STREAKS[:1].clone()
-    streaks[0, 0, :2] = True
+    unlabelled = NO_STREAKS[:1].clone()
+    unlabelled[0, 0, :2] = True
     logits = torch.zeros(1, 196, requires_grad=True)
-    patch_loss(logits, covered, streaks).backward()
+    patch_loss(logits, covered, unlabelled).backward()
     assert logits.grad is not None
     assert float(logits.grad[0, 0]) < 0
     assert float(logits.grad[0, 1]) == 0

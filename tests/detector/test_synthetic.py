@@ -97,7 +97,7 @@ def test_streaks_are_mirrored_with_their_face(monkeypatch: pytest.MonkeyPatch) -
     for seed in range(10):
         sample = occluder.sample(2, np.random.default_rng(seed))
         side = 0 if np.array_equal(sample.face, face) else 13
-        assert sample.streaks[:, side].all() and sample.streaks.sum() == 14
+        assert sample.unlabelled[:, side].all() and sample.unlabelled.sum() == 14
         sides.add(side)
     assert sides == {0, 13}
 

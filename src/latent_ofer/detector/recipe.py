@@ -24,6 +24,10 @@ class DetectorRecipe(Recipe):
     blanks: float = Field(default=0, ge=0)
     wearables: float = Field(default=0, ge=0)
     """How often training faces are clean, or hidden by each of the other kinds."""
+    first_epochs: int = Field(default=0, ge=0)
+    """Of a first network, which finds the patches of clean faces that may be hidden; 0 for none."""
+    first_suspects: float = Field(default=0.02, gt=0, lt=1)
+    """Share of those patches, which then count as neither clean nor hidden."""
     place_width: int = Field(default=128, ge=8, multiple_of=4)
     place_epochs: int = Field(default=1, ge=1)
     gaussian_faces: int = Field(default=4000, ge=2)
@@ -62,11 +66,18 @@ class DetectorRecipe(Recipe):
         return OneClassDetector(place, dim, kept, blocks, patch_size, grid)
 
     @property
+    def first(self) -> Recipe:
+        """What the loop needs for the first network."""
+        return self._for(self.first_epochs)
+
+    @property
     def place(self) -> Recipe:
         """What the loop needs for the places of windows."""
-        own = {"epochs": self.place_epochs}
+        return self._for(self.place_epochs)
+
+    def _for(self, epochs: int) -> Recipe:
         shared = {key: getattr(self, key) for key in Recipe.model_fields}
-        return Recipe(**(shared | own))
+        return Recipe(**(shared | {"epochs": epochs}))
 
     @property
     def svdd(self) -> Recipe:

@@ -20,7 +20,7 @@ from latent_ofer.occlusion.procedural import LUMA, paste_patchwork, paste_proced
 from latent_ofer.occlusion.wearables import is_wearable, paste_wearable
 
 Patches = NDArray[np.bool_]
-DRAWN = 0.5
+DRAWN = 0.7
 """Share of the wearables that are drawn; the others are cut-outs."""
 
 
@@ -54,13 +54,13 @@ class Sample(NamedTuple):
     face : (112, 112, 3) uint8 RGB
     covered : (112, 112) bool
         By what was put in front of it.
-    streaks : (14, 14) bool
-        Patches that show the replicated border of a photo, covered or not.
+    unlabelled : (14, 14) bool
+        Patches that are no sign of a clean face where nothing covers them.
     """
 
     face: Pixels
     covered: Covered
-    streaks: Patches
+    unlabelled: Patches
 
 
 class Occluder:
@@ -70,17 +70,20 @@ class Occluder:
     ----------
     pool : FacePool
         n faces.
-    streaks : (n, 196) bool
-        Patches of each that show the replicated border of a photo.
+    unlabelled : (n, 196) bool
+        Patches of each that are neither clean nor hidden: the replicated border of a photo, and
+        what is suspected of being hidden although the face counts as clean.
     cutouts : list of Cutout
         A category is drawn in proportion to the square root of its size: the many masks would
         else hide the few laptops.
     mix : Mix
     """
 
-    def __init__(self, pool: FacePool, streaks: Patches, cutouts: list[Cutout], mix: Mix) -> None:
+    def __init__(
+        self, pool: FacePool, unlabelled: Patches, cutouts: list[Cutout], mix: Mix
+    ) -> None:
         self.pool = pool
-        self.streaks = streaks.reshape(-1, GRID, GRID)
+        self.unlabelled = unlabelled.reshape(-1, GRID, GRID)
         self.cutouts = cutouts
         sizes = Counter(cutout.category for cutout in cutouts)
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
@@ -120,10 +123,10 @@ class Occluder:
             )
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
-        streaks = self.streaks[row]
+        unlabelled = self.unlabelled[row]
         if rng.random() < 0.5:
-            face, covered, streaks = face[:, ::-1], covered[:, ::-1], streaks[:, ::-1]
-        return Sample(worn(face, rng), covered, streaks)
+            face, covered, unlabelled = face[:, ::-1], covered[:, ::-1], unlabelled[:, ::-1]
+        return Sample(worn(face, rng), covered, unlabelled)
 
     def _wearable(self, rng: Generator) -> Cutout:
         """Something drawn by program, or one of the cut-outs where there are any."""
