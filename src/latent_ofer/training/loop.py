@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from latent_ofer.errors import StaleError
 from latent_ofer.progress import track
+from latent_ofer.training.ahead import ahead
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
 from latent_ofer.training.recipe import Recipe
 
@@ -37,7 +38,8 @@ class Job:
     model : nn.Module
         All that is trained, and nothing else.
     batches : callable
-        ``batches(epoch, rng)`` yields the batches of an epoch.
+        ``batches(epoch, rng)`` yields the batches of an epoch. A second thread runs it: it draws
+        from `rng` and generators of its own alone.
     steps_per_epoch : int
         How many of them.
     loss : callable
@@ -162,7 +164,7 @@ def _epoch(
     job.model.train()
     sums: dict[str, float] = {}
     title = f"{job.run.name} {epoch + 1}/{recipe.epochs}"
-    batches = track(job.batches(epoch, rng), job.steps_per_epoch, title, quiet)
+    batches = track(ahead(job.batches(epoch, rng)), job.steps_per_epoch, title, quiet)
     done = 0
     for done, batch in enumerate(batches, start=1):
         step = epoch * job.steps_per_epoch + done
