@@ -3,7 +3,7 @@ import torch
 
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
-from latent_ofer.detector.train_regions import SURE, patch_loss
+from latent_ofer.detector.train_regions import BORDER, SURE, patch_loss
 from latent_ofer.training.recipe import load_recipe
 
 NO_STREAKS = torch.zeros(2, 14, 14, dtype=torch.bool)
@@ -66,7 +66,7 @@ def test_probability_is_the_logistic_of_the_logit() -> None:
         assert torch.allclose(model.probability(faces), 1 / (1 + torch.exp(-model(faces))))
 
 
-def test_patch_loss_leaves_border_patches_out() -> None:
+def test_border_patches_count_as_hidden_with_less_weight() -> None:
     covered = torch.zeros(1, 112, 112, dtype=torch.bool)
     covered[0, 0:8, 0:8] = True  # patch 0: hidden
     covered[0, 0:1, 8:16] = True  # patch 1: an eighth, border
@@ -75,9 +75,10 @@ def test_patch_loss_leaves_border_patches_out() -> None:
     loss.backward()
     assert float(loss.detach()) == pytest.approx(0.693147, abs=1e-5)
     assert logits.grad is not None
-    assert float(logits.grad[0, 0]) == pytest.approx(-0.5 / 195)
-    assert float(logits.grad[0, 1]) == 0
-    assert float(logits.grad[0, 2]) == pytest.approx(0.5 / 195)
+    weights = 195 + BORDER
+    assert float(logits.grad[0, 0]) == pytest.approx(-0.5 / weights)
+    assert float(logits.grad[0, 1]) == pytest.approx(-0.5 * BORDER / weights)
+    assert float(logits.grad[0, 2]) == pytest.approx(0.5 / weights)
 
 
 def test_patch_loss_leaves_patches_without_label_out_unless_they_are_covered() -> None:

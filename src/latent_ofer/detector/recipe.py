@@ -26,7 +26,7 @@ class DetectorRecipe(Recipe):
     """How often training faces are clean, or hidden by each of the other kinds."""
     first_epochs: int = Field(default=0, ge=0)
     """Of a first network, which finds the patches of clean faces that may be hidden; 0 for none."""
-    first_suspects: float = Field(default=0.02, gt=0, lt=1)
+    first_suspects: float = Field(default=0.015, gt=0, lt=1)
     """Share of those patches, which then count as neither clean nor hidden."""
     place_width: int = Field(default=128, ge=8, multiple_of=4)
     place_epochs: int = Field(default=1, ge=1)

@@ -25,16 +25,19 @@ from latent_ofer.training.start import start_from
 
 FIRST_RUN = "detector_first"
 
-SURE = 1.0
+SURE = 3.0
 """Logit from which a patch that nothing was put before is believed to be hidden all the same."""
+BORDER = 0.5
+"""Weight of border patches, which count as hidden: the repair is to replace them too."""
 
 
 def patch_loss(logits: Tensor, covered: Tensor, unlabelled: Tensor) -> Tensor:
     """Cross-entropy of patches, without those that have no clear label.
 
-    Left out are border patches of the occluder, those that have no label of their own where
-    nothing covers them, and patches that count as clean but that the network is already sure of:
-    clean training faces are not all clean, and hands and captions on them should not be unlearned.
+    Border patches of the occluder count as hidden, with less weight. Left out are patches that
+    have no label of their own where nothing covers them, and those that count as clean but that
+    the network is already sure of: clean training faces are not all clean, and hands and captions
+    on them should not be unlearned.
 
     Parameters
     ----------
@@ -51,11 +54,10 @@ def patch_loss(logits: Tensor, covered: Tensor, unlabelled: Tensor) -> Tensor:
     hidden = torch.from_numpy(occluded_patches(pixels)).flatten(1)
     border = torch.from_numpy(border_patches(pixels)).flatten(1)
     doubtful = unlabelled.flatten(1) | (logits.detach() > SURE)
-    used = (hidden | ~(border | doubtful)).to(logits.dtype)
-    loss = F.binary_cross_entropy_with_logits(
-        logits, hidden.to(logits.dtype), used, reduction="sum"
-    )
-    return loss / used.sum()
+    weight = (hidden | ~(border | doubtful)).to(logits.dtype) + BORDER * border.to(logits.dtype)
+    target = (hidden | border).to(logits.dtype)
+    loss = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+    return loss / weight.sum()
 
 
 def train_regions(

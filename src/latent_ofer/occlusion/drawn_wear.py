@@ -18,7 +18,7 @@ HALF = 0.46 * SIDE
 CENTRE = np.array([SIDE, SIDE]) / 2
 CLOSED = [*range(len(shapes.CIRCLE)), 0, 1]
 """Points of an outline to draw, so that its ends meet."""
-SUNGLASSES = 0.6
+SUNGLASSES = 0.5
 """Share of sunglasses; the others are masks."""
 Values = NDArray[np.float32]
 
