@@ -153,14 +153,14 @@ def train(
         course = rise * (0.01 + 0.5 * (1 + math.cos(math.pi * way)))
         optimiser.param_groups[0]["lr"] = recipe.learning_rate * course
         rows = rng.integers(len(pool), size=recipe.batch_size)
-        samples = [occluder.sample(int(row), rng) for row in rows]
-        faces = to_tensor(np.stack([sample.face for sample in samples]))
+        batch = occluder.batch(rows, rng)
+        faces = to_tensor(batch.face)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
             logits = score(faces).float()
         loss = patch_loss(
             logits,
-            torch.from_numpy(np.stack([sample.covered for sample in samples])),
-            torch.from_numpy(np.stack([sample.unlabelled for sample in samples])),
+            torch.from_numpy(batch.covered),
+            torch.from_numpy(batch.unlabelled),
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -47,7 +47,7 @@ class Mix:
 
 
 class Sample(NamedTuple):
-    """A training face.
+    """A training face; or a batch, each field with an axis of faces before its others.
 
     Attributes
     ----------
@@ -127,6 +127,11 @@ class Occluder:
         if rng.random() < 0.5:
             face, covered, unlabelled = face[:, ::-1], covered[:, ::-1], unlabelled[:, ::-1]
         return Sample(worn(face, rng), covered, unlabelled)
+
+    def batch(self, rows: NDArray[np.int64], rng: Generator) -> Sample:
+        """Several faces of the pool, each as `sample` draws it."""
+        samples = [self.sample(int(row), rng) for row in rows]
+        return Sample(*(np.stack(parts) for parts in zip(*samples, strict=True)))
 
     def _wearable(self, rng: Generator) -> Cutout:
         """Something drawn by program, or one of the cut-outs where there are any."""

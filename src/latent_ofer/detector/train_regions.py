@@ -138,12 +138,7 @@ def _fit(
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[Sample]:
         for rows in shuffled(len(occluder.pool), recipe, rng):
-            yield Sample(
-                *(
-                    np.stack(parts)
-                    for parts in zip(*(occluder.sample(int(row), rng) for row in rows), strict=True)
-                )
-            )
+            yield occluder.batch(rows, rng)
 
     def loss(net: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
         logits = net(to_tensor(batch.face)).float()

@@ -56,8 +56,7 @@ def draw_sunglasses(rng: Generator) -> Cutout:
 
 def _lenses(rng: Generator) -> shapes.Shape:
     """Outlines of both lenses, in half widths of the glasses."""
-    power = 2 / rng.uniform(2, 5)
-    round_ = np.sign(shapes.CIRCLE) * np.abs(shapes.CIRCLE) ** power
+    round_ = shapes.superellipse(2 / rng.uniform(2, 5))
     if rng.random() < 0.1:
         return (shapes.Part(round_ * [1, rng.uniform(0.2, 0.4)]),)
     wide = rng.uniform(0.38, 0.46)
@@ -99,7 +98,7 @@ def _frame(rng: Generator, lenses: shapes.Shape) -> tuple[Values, Values]:
 
 def draw_mask(rng: Generator) -> Cutout:
     """Draw a face mask: cloth, surgical with pleats, or folded in the middle; loops at times."""
-    outline = np.sign(shapes.CIRCLE) * np.abs(shapes.CIRCLE) ** (2 / rng.uniform(2, 3.5))
+    outline = shapes.superellipse(2 / rng.uniform(2, 3.5))
     tall = rng.uniform(0.6, 0.95)
     x, y = outline.T
     nose = rng.uniform(-0.05, 0.35) * np.exp(-((x / rng.uniform(0.25, 0.6)) ** 2))

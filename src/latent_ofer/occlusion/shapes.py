@@ -71,6 +71,12 @@ def on_canvas(
     return outlines
 
 
+def superellipse(power: float) -> Points:
+    """Outline between a circle (power 1) and a square (0), of half width and height 1."""
+    outline: Points = np.sign(CIRCLE) * np.abs(CIRCLE) ** power
+    return outline
+
+
 def ellipse(rng: Generator) -> Shape:
     """Draw an ellipse: balls, fruit, plates."""
     return (Part(CIRCLE * [1, rng.uniform(0.35, 1)]),)
@@ -79,7 +85,7 @@ def ellipse(rng: Generator) -> Shape:
 def box(rng: Generator) -> Shape:
     """Draw a rounded rectangle: phones, books, cartons."""
     power = 2 / rng.uniform(3, 12)
-    corners = np.sign(CIRCLE) * np.abs(CIRCLE) ** power
+    corners = superellipse(power)
     return (Part(corners * [1, rng.uniform(0.25, 1)]),)
 
 
@@ -179,7 +185,7 @@ def bottle(rng: Generator) -> Shape:
 def eyewear(rng: Generator) -> Shape:
     """Draw glasses or goggles, with lenses or without."""
     power = 2 / rng.uniform(2, 6)
-    lens = np.sign(CIRCLE) * np.abs(CIRCLE) ** power * [rng.uniform(0.35, 0.48), 0.35]
+    lens = superellipse(power) * [rng.uniform(0.35, 0.48), 0.35]
     parts = [capsule(np.array([-1.4, -0.05]), np.array([1.4, -0.05]), 0.07, 0.07)]
     for x in (-0.5, 0.5):
         parts.append(Part(lens + [x, 0]))
@@ -218,7 +224,7 @@ def instrument(rng: Generator) -> Shape:
 def hat(rng: Generator) -> Shape:
     """Draw a crown on a brim."""
     power = 2 / rng.uniform(2, 5)
-    crown = np.sign(CIRCLE) * np.abs(CIRCLE) ** power * [rng.uniform(0.45, 0.7), 0.55]
+    crown = superellipse(power) * [rng.uniform(0.45, 0.7), 0.55]
     brim = CIRCLE * [1.1, rng.uniform(0.1, 0.35)] + [rng.uniform(-0.3, 0.3), 0.35]
     return (Part(crown - [0, 0.1]), Part(brim))
 
