@@ -26,6 +26,7 @@ from latent_ofer.cli.options import (
     named_sets,
 )
 from latent_ofer.cli.output import print_report
+from latent_ofer.cli.recognition_options import needing_evaluation
 
 evaluate = typer.Typer(
     help="Measure: the figures of docs/results.md, and the tables and figures of the paper.",
@@ -82,13 +83,8 @@ def repair(
     output: Report = None,
 ) -> None:
     """How near repaired faces come to the true ones, irregular holes, true mask given."""
-    try:
+    with needing_evaluation():
         from latent_ofer.evaluation.repair import repair_test
-    except ImportError as error:
-        raise ImportError(
-            f"measuring the repair needs scikit-image ({error.name} is missing): "
-            'pip install "latent-ofer[evaluate]"'
-        ) from error
     from latent_ofer.occlusion.irregular import BINS
     from latent_ofer.pipeline import LatentOFER
 

@@ -8,8 +8,7 @@ import typer
 
 from latent_ofer.cli import evaluate_real_occlusion, evaluate_recognition, evaluate_repair
 from latent_ofer.cli.evaluate_recognition import LIMIT
-from latent_ofer.cli.evaluate_repair import Limit, Split
-from latent_ofer.cli.evaluate_repair import needing_evaluation as needing_repair
+from latent_ofer.cli.evaluate_repair import Limit, Split, repair_bench
 from latent_ofer.cli.options import (
     Backend,
     Codes,
@@ -151,23 +150,11 @@ def table10(
 
     What was measured once is kept in RUNS/cache.
     """
-    with needing_repair():
-        from latent_ofer.evaluation.repair_bench import open_bench
+    with needing_evaluation():
         from latent_ofer.evaluation.table10 import evaluate_table10, open_heads
-    from latent_ofer.datasets.sources import Sources
 
-    bench = open_bench(
-        Sources(data, runs / "cache", named_sets(sets, codes), occluders),
-        runs,
-        split=split,
-        config=config,
-        weights=weights,
-        backend=backend,
-        detector=detector,
-        threads=threads,
-        seed=seed,
-        limit=limit,
-    )
+    engine = Engine(runs, config, weights, backend, detector, threads)
+    bench = repair_bench(engine, data, sets, codes, occluders, split, limit, seed)
     folder = output or runs / "reports" / "table10"
     show(evaluate_table10(bench, open_heads(runs, config), folder), folder)
 

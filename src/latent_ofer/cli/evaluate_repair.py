@@ -1,9 +1,7 @@
 """`latent-ofer evaluate table2`, `table8` and `table9`: what the repair is worth."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,14 +17,22 @@ from latent_ofer.cli.options import (
     Weights,
     named_sets,
 )
-from latent_ofer.cli.recognition_options import RUNS, Config, Folder, show
+from latent_ofer.cli.recognition_options import (
+    RUNS,
+    Config,
+    Engine,
+    Folder,
+    Seed,
+    needing_evaluation,
+    show,
+)
+
+if TYPE_CHECKING:
+    from latent_ofer.evaluation.repair_bench import Bench
 
 Split = Annotated[
     Literal["train", "val", "test"],
     typer.Option(help="Which faces to measure on; the archives have train and val."),
-]
-Seed = Annotated[
-    int, typer.Option(help="Of the occlusion, the faces that --limit picks and the resamples.")
 ]
 Limit = Annotated[
     int, typer.Option(min=1, metavar="N", help="So many faces at most, of each kind.")
@@ -61,22 +67,10 @@ def table2(
     What was measured once is kept in RUNS/cache.
     """
     with needing_evaluation():
-        from latent_ofer.evaluation.repair_bench import open_bench
         from latent_ofer.evaluation.table2 import evaluate_table2
-    from latent_ofer.datasets.sources import Sources
 
-    bench = open_bench(
-        Sources(data, runs / "cache", named_sets(sets, codes), occluders),
-        runs,
-        split=split,
-        config=config,
-        weights=weights,
-        backend=backend,
-        detector=detector,
-        threads=threads,
-        seed=seed,
-        limit=limit,
-    )
+    engine = Engine(runs, config, weights, backend, detector, threads)
+    bench = repair_bench(engine, data, sets, codes, occluders, split, limit, seed)
     folder = output or runs / "reports" / "table2"
     show(evaluate_table2(bench, folder), folder)
 
@@ -106,22 +100,10 @@ def table8(
     What was measured once is kept in RUNS/cache.
     """
     with needing_evaluation():
-        from latent_ofer.evaluation.repair_bench import open_bench
         from latent_ofer.evaluation.table8 import evaluate_table8
-    from latent_ofer.datasets.sources import Sources
 
-    bench = open_bench(
-        Sources(data, runs / "cache", named_sets(sets, codes), occluders),
-        runs,
-        split=split,
-        config=config,
-        weights=weights,
-        backend=backend,
-        detector=detector,
-        threads=threads,
-        seed=seed,
-        limit=limit,
-    )
+    engine = Engine(runs, config, weights, backend, detector, threads)
+    bench = repair_bench(engine, data, sets, codes, occluders, split, limit, seed)
     folder = output or runs / "reports" / "table8"
     show(evaluate_table8(bench, folder), folder)
 
@@ -153,36 +135,42 @@ def table9(
     What was measured once is kept in RUNS/cache.
     """
     with needing_evaluation():
-        from latent_ofer.evaluation.repair_bench import open_bench
         from latent_ofer.evaluation.table9 import evaluate_table9
-    from latent_ofer.datasets.sources import Sources
     from latent_ofer.evaluation.table9 import name_of
     from latent_ofer.occlusion.irregular import BINS
 
     bins = [share for share in BINS if hole in ("all", name_of(share))]
-    bench = open_bench(
-        Sources(data, runs / "cache", named_sets(sets, codes), occluders),
-        runs,
-        split=split,
-        config=config,
-        weights=weights,
-        backend=backend,
-        detector=detector,
-        threads=threads,
-        seed=seed,
-        limit=limit,
-    )
+    engine = Engine(runs, config, weights, backend, detector, threads)
+    bench = repair_bench(engine, data, sets, codes, occluders, split, limit, seed)
     folder = output or runs / "reports" / "table9"
     show(evaluate_table9(bench, folder, bins), folder)
 
 
-@contextmanager
-def needing_evaluation() -> Iterator[None]:
-    """Say what to install where a library of the evaluation is missing."""
-    try:
-        yield
-    except ImportError as error:
-        raise ImportError(
-            f"measuring the repair needs scikit-image and matplotlib ({error.name} is missing): "
-            'pip install "latent-ofer[evaluate]"'
-        ) from error
+def repair_bench(
+    engine: Engine,
+    data: Path,
+    sets: list[str] | None,
+    codes: list[str] | None,
+    occluders: Path | None,
+    split: Literal["train", "val", "test"],
+    limit: int,
+    seed: int,
+) -> "Bench":
+    """The faces and all repairs, ready to be measured."""
+    from latent_ofer.datasets.sources import Sources
+
+    with needing_evaluation():
+        from latent_ofer.evaluation.repair_bench import open_bench
+
+    return open_bench(
+        Sources(data, engine.runs / "cache", named_sets(sets, codes), occluders),
+        engine.runs,
+        split=split,
+        config=engine.config,
+        weights=engine.weights,
+        backend=engine.backend,
+        detector=engine.detector,
+        threads=engine.threads,
+        seed=seed,
+        limit=limit,
+    )

@@ -176,7 +176,7 @@ def needing_evaluation() -> Iterator[None]:
         yield
     except ImportError as error:
         raise ImportError(
-            f"measuring needs matplotlib and scikit-learn ({error.name} is missing): "
+            f"measuring needs matplotlib, scikit-image and scikit-learn ({error.name} is missing): "
             'pip install "latent-ofer[evaluate]"'
         ) from error
 
