@@ -14,31 +14,8 @@ from latent_ofer.training.checkpoint import (
     parents_of,
     save_state,
     save_weights,
-    write_whole,
 )
 from latent_ofer.training.recipe import Recipe
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "file"
-    target.write_text("old")
-
-    def half(path: Path) -> None:
-        path.write_text("ne")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_whole(target, half)
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_write_replaces_the_old_file_and_makes_its_folder(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "file"
-    for text in ("old", "new"):
-        write_whole(target, lambda path, text=text: path.write_text(text) and None)  # type: ignore[misc]
-        assert target.read_text() == text
-    assert list(target.parent.iterdir()) == [target]
 
 
 def test_weights_may_be_read_by_whoever_may_read_other_new_files(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from latent_ofer.backends.networks import Networks, Signature
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.training.checkpoint import MODEL, write_whole
+from latent_ofer.files import whole_file, write_text
+from latent_ofer.training.checkpoint import MODEL
 
 EXAMPLE_BATCH = 2
 OPSET = 18
@@ -37,7 +38,8 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     stored = {name: _narrow(tensor) for name, tensor in networks.tensors().items()}
-    write_whole(folder / MODEL, lambda path: save_file(stored, path))
+    with whole_file(folder / MODEL) as path:
+        save_file(stored, path)
     places = tensor_places(folder / MODEL)
     graphs, signatures = networks.graphs(), networks.signatures()
     for name, module in graphs.items():
@@ -45,8 +47,8 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
         _link(graph, places)
         graph.ClearField("metadata_props")
         _forget_origin(graph.graph)
-        target = folder / f"{name}.onnx"
-        write_whole(target, lambda path, graph=graph: onnx.save(graph, path))  # type: ignore[misc]
+        with whole_file(folder / f"{name}.onnx") as path:
+            onnx.save(graph, path)
     files = sorted([folder / MODEL, *(folder / f"{name}.onnx" for name in graphs)])
     manifest = {
         **manifest,
@@ -58,12 +60,7 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
             for path in files
         },
     }
-    text = json.dumps(manifest, indent=2) + "\n"
-    write_whole(folder / "manifest.json", lambda path: _write_text(path, text))
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
 
 def _narrow(tensor: Tensor) -> Tensor:

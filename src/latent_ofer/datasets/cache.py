@@ -108,18 +108,6 @@ def to_disk(stream: IO[bytes]) -> None:
     os.fsync(stream.fileno())
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises OSError."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(text.encode())
-            to_disk(stream)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 @contextmanager
 def alone(path: Path, what: str) -> Iterator[None]:
     """Hold a lock file; whoever else wants it waits, and says so on standard error.

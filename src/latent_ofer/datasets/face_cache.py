@@ -18,11 +18,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.cache import NoRoomError, alone, replace_text, to_disk, written_to
+from latent_ofer.datasets.cache import NoRoomError, alone, to_disk, written_to
 from latent_ofer.datasets.listing import Sample
 from latent_ofer.datasets.main_face import MainFace, MainFaces
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
+from latent_ofer.files import write_text
 from latent_ofer.progress import track
 
 KEPT: Final = (b"as_is", b"aligned", b"squared")
@@ -153,7 +154,7 @@ class FaceCache:
                 records.write(_record(face).tobytes())
             to_disk(images)
             to_disk(records)
-        replace_text(folder / "summary.json", json.dumps(asdict(self._counted(folder)), indent=1))
+        write_text(folder / "summary.json", json.dumps(asdict(self._counted(folder)), indent=1))
 
     def _recovered(self, folder: Path) -> int:
         """How many samples an earlier run has left ready; cuts off what it left half."""

@@ -7,12 +7,13 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from latent_ofer.datasets.cache import replace_text, written_to
+from latent_ofer.datasets.cache import written_to
 from latent_ofer.datasets.fer2013 import PixelTable
 from latent_ofer.datasets.listing import Pictures
 from latent_ofer.datasets.table import FolderPictures
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
+from latent_ofer.files import write_text
 from latent_ofer.progress import track
 
 
@@ -118,7 +119,7 @@ class _Hashes:
             return
         text = json.dumps(self._known)
         with written_to(self._sidecar.parent, len(text)):
-            replace_text(self._sidecar, text)
+            write_text(self._sidecar, text)
 
 
 def _read_json(path: Path) -> dict[str, list[int | str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.evaluation.report import Column, shown
+from latent_ofer.files import write_text
 
 INDEX: Final = "index.md"
 SHOWN: Final = 4
@@ -85,7 +85,7 @@ def run_steps(
             error = _reason(raised)
         outcomes.append(Outcome(step, perf_counter() - start, error))
         say(outcomes[-1])
-        replace_text(folder / INDEX, index_text(outcomes, folder, about))
+        write_text(folder / INDEX, index_text(outcomes, folder, about))
     return outcomes
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.evaluation.conditions import SHARES, SWEEPS
 from latent_ofer.evaluation.occlusion_plots import draw_samples, draw_sweeps
 from latent_ofer.evaluation.recognition_bench import Bench, Measured, labels_text, measure, note_of
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, write_report
+from latent_ofer.files import write_text
 
 CONDITIONS: Final = ("clean", *(f"{sweep}-{share}" for sweep in SWEEPS for share in SHARES))
 
@@ -57,7 +57,7 @@ def evaluate_figure1(bench: Bench, folder: Path) -> Table:
         },
     )
     write_report(table, folder)
-    replace_text(folder / "labels.tsv", labels_text(bench.faces))
+    write_text(folder / "labels.tsv", labels_text(bench.faces))
     lines = {
         f"{one.name}, {sweep}": (one.name, sweep) for one in bench.entrants for sweep in SWEEPS
     }

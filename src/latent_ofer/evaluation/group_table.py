@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.evaluation.grouping import SMALL
 from latent_ofer.evaluation.report import Column, Row, Table, markdown
+from latent_ofer.files import write_text
 
 COUNT = Column("n", "faces", 1, 0)
 
@@ -39,4 +39,4 @@ def write_groups(
             note = f"small: fewer than {SMALL} faces" if group.get("small") else ""
             rows.append(Row(f"{kind}, {name}", figures, note=note))
     table = Table("groups", title, protocol, (COUNT, *columns), rows)
-    replace_text(folder / "groups.md", markdown(table))
+    write_text(folder / "groups.md", markdown(table))

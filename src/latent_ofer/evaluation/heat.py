@@ -4,7 +4,6 @@ The maps are those that `latent-ofer synthesize --protocol grad-cam` hides patch
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from latent_ofer.datasets.pool import resized
 from latent_ofer.errors import WeightsError
 from latent_ofer.evaluation.chosen_faces import ChosenFaces
+from latent_ofer.files import whole_file
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.progress import track
 from latent_ofer.synthesis.jobs import HeatMaps
@@ -106,8 +106,6 @@ def heat_of(faces: ChosenFaces, maps: HeatMaps, folder: Path) -> Heat:
     for row in track(range(len(faces)), len(faces), "where the plain CNN looks"):
         # One face at a time: the last bits depend on the size of the batch.
         values[row] = maps.of(resized(faces.pool.native(row).image)[None])[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{name[:16]}.{os.getpid()}.npy")
-    np.save(partial, values)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        np.save(partial, values)
     return Heat(maps, values)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.evaluation.grouping import SMALL
 from latent_ofer.evaluation.occlusion_plots import draw_occlusion
 from latent_ofer.evaluation.reading import PIPELINE
@@ -17,6 +16,7 @@ from latent_ofer.evaluation.recognition_bench import (
     note_of,
 )
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, markdown, write_report
+from latent_ofer.files import write_text
 
 FIGURES = (
     Column("accuracy", "accuracy, %"),
@@ -88,8 +88,8 @@ def evaluate_occlusion(bench: Bench, names: Sequence[str], folder: Path) -> Tabl
         ("groups.md", _groups(bench, found)),
     ]
     for name, part in extra:
-        replace_text(folder / name, markdown(part))
-    replace_text(folder / "labels.tsv", labels_text(bench.faces))
+        write_text(folder / name, markdown(part))
+    write_text(folder / "labels.tsv", labels_text(bench.faces))
     draw_occlusion(bench, found, folder)
     return table
 

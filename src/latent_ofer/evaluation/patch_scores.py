@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.pool import FacePool, Native, Pixels, protocol_copy, resized
 from latent_ofer.evaluation.detection_figures import Floats, Mask
+from latent_ofer.files import whole_file, write_text
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.progress import track
@@ -100,10 +99,12 @@ def read_scores(
     ]
     if lacking or not (folder / "truth.npz").exists():
         truth, made = _make(pool, cutouts, lacking, settings)
-        _write_whole(folder / "settings.json", lambda file: file.write(text.encode()))
-        _write_whole(folder / "truth.npz", lambda file: np.savez(file, **asdict(truth)))
+        write_text(folder / "settings.json", text)
+        with whole_file(folder / "truth.npz") as path:
+            np.savez(path, allow_pickle=False, **asdict(truth))
         for name, values in made.items():
-            _write_whole(paths[name], partial(np.save, arr=values))
+            with whole_file(paths[name]) as path:
+                np.save(path, values)
     with np.load(folder / "truth.npz") as kept:
         truth = Truth(**kept)
     return truth, {name: np.load(path) for name, path in paths.items()}
@@ -149,14 +150,3 @@ def compose(faces: list[Native], cutouts: list[Cutout], seed: int) -> tuple[Trut
         np.stack([is_grey(clean), is_grey(occluded)]),
     )
     return truth, clean, occluded
-
-
-def _write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    target = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with target.open("wb") as stream:
-            write(stream)
-        os.replace(target, path)
-    finally:
-        target.unlink(missing_ok=True)

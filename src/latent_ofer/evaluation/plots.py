@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from latent_ofer.files import whole_file
 from latent_ofer.images.align import TEMPLATE_112, TEMPLATE_SIZE
 
 Floats = NDArray[np.float64]
@@ -33,10 +34,8 @@ def _axes(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial.png")
-    figure.savefig(partial, dpi=150)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=150)
     return path
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.evaluation.conditions import condition
 from latent_ofer.evaluation.occlusion_plots import draw_details
 from latent_ofer.evaluation.plots import bars
@@ -18,6 +17,7 @@ from latent_ofer.evaluation.recognition_bench import (
     note_of,
 )
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, write_report
+from latent_ofer.files import write_text
 
 OURS: Final = "Latent-OFER"
 LESS: Final = f"{PIPELINE} - this"
@@ -156,7 +156,7 @@ def evaluate_real_occlusion(chosen: RealTable, bench: Bench, folder: Path) -> Ta
         },
     )
     write_report(table, folder)
-    replace_text(folder / "labels.tsv", labels_text(bench.faces))
+    write_text(folder / "labels.tsv", labels_text(bench.faces))
     if found.scores:
         draw_details(found, folder, "occluded", "occluded faces")
         _draw_types(folder / "accuracy-by-type.png", chosen.title, found.scores)

@@ -6,7 +6,6 @@ where it was, and another repairer costs only what is new.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from latent_ofer.datasets.pool import FacePool, resized
 from latent_ofer.evaluation.pools import ids_of
 from latent_ofer.evaluation.repair import quality
 from latent_ofer.evaluation.repairers import Mask, Pixels, Repairer
+from latent_ofer.files import whole_file
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.occlusion.patches import touched_patches
 from latent_ofer.progress import track
@@ -250,11 +250,8 @@ def _key(task: Task, readers: Sequence[Reader], ids: Sequence[str]) -> str:
 
 
 def _save(path: Path, arrays: Arrays) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-    os.replace(partial, path)
+    with whole_file(path) as partial:
+        np.savez(partial, allow_pickle=False, **arrays)
 
 
 def _load(path: Path) -> Arrays:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from latent_ofer.datasets.cache import replace_text
+from latent_ofer.files import write_text
 
 Figure = Mapping[str, float]
 """``{"value", "low", "high"}``, or only ``{"value"}`` where a figure has no interval."""
@@ -161,6 +161,6 @@ def library_versions() -> dict[str, str]:
 def write_report(table: Table, folder: Path) -> Path:
     """Write `summary.json` and `table.md` into a folder; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / "summary.json", json.dumps(summary(table), indent=2) + "\n")
-    replace_text(folder / "table.md", markdown(table))
+    write_text(folder / "summary.json", json.dumps(summary(table), indent=2) + "\n")
+    write_text(folder / "table.md", markdown(table))
     return folder

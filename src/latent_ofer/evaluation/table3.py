@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Final
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.evaluation.occlusion_plots import draw_details, draw_samples
 from latent_ofer.evaluation.plots import bars
 from latent_ofer.evaluation.reading import PIPELINE
@@ -15,6 +14,7 @@ from latent_ofer.evaluation.recognition_bench import (
     note_of,
 )
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, write_report
+from latent_ofer.files import write_text
 
 PARTS: Final = {"clean": "original", "objects": "occluded"}
 """Condition -> what the paper calls it."""
@@ -85,7 +85,7 @@ def evaluate_table3(bench: Bench, folder: Path) -> Table:
     title = "Table 3: recognisers on original and on synthetically occluded faces"
     table = Table("table3", title, bench.about(), COLUMNS, rows, details)
     write_report(table, folder)
-    replace_text(folder / "labels.tsv", labels_text(bench.faces))
+    write_text(folder / "labels.tsv", labels_text(bench.faces))
     for name, one in found.items():
         if one.scores:
             draw_details(one, folder, PARTS[name], f"{PARTS[name]} faces")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from latent_ofer.datasets.cache import replace_text
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.group_table import write_groups
 from latent_ofer.evaluation.grouping import groups, occluder_groups, size_of
@@ -32,6 +31,7 @@ from latent_ofer.evaluation.repairers import (
 )
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, markdown, write_report
 from latent_ofer.evaluation.table9 import name_of
+from latent_ofer.files import write_text
 from latent_ofer.occlusion.irregular import BINS
 from latent_ofer.synthesis.protocols import Settings
 
@@ -124,7 +124,7 @@ def evaluate_table8(bench: Bench, folder: Path) -> Table:
     )
     write_report(table, folder)
     text = "\n".join(markdown(part) for part in tables_by_hole(bench, kinds))
-    replace_text(folder / "by-hole.md", text)
+    write_text(folder / "by-hole.md", text)
     by_group = {
         f"{kind}, {condition if condition == OBJECTS else f'holes of {condition} %'}": some
         for kind, one in of_kinds.items()

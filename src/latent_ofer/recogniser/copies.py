@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from latent_ofer.datasets.pool import FacePool, protocol_copy
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import to_tensor
+from latent_ofer.files import whole_file
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
@@ -64,10 +65,8 @@ def repaired_copies(
         faces.append(repaired)
         masks.append(mask)
     copies = Copies(np.concatenate(faces), np.concatenate(masks))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial.npz")
-    np.savez(partial, faces=copies.faces, masks=copies.masks)
-    partial.replace(target)
+    with whole_file(target) as partial:
+        np.savez(partial, faces=copies.faces, masks=copies.masks)
     return copies
 
 

@@ -1,8 +1,7 @@
 """Checkpoints: our own training state, and the weights that later stages read."""
 
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.errors import StaleError, WeightsError
+from latent_ofer.files import whole_file
 from latent_ofer.training.recipe import Recipe
 
 WEIGHTS = "weights.safetensors"
@@ -23,30 +23,10 @@ MODEL = "model.safetensors"
 """Folder of runs with the weights that training starts from, and their file."""
 
 
-def write_whole(target: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that it is either the old one or the whole new one.
-
-    `write` gets the path of a temporary file in the same folder, which is synced and
-    then renamed to `target`.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        partial.touch()
-        mode = partial.stat().st_mode
-        write(partial)
-        # Some writers put a file in its place that nobody else may read.
-        partial.chmod(mode)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def save_state(run: Path, state: dict[str, Any]) -> None:
     """Keep what is needed to go on with training."""
-    write_whole(run / STATE, lambda path: torch.save(state, path))
+    with whole_file(run / STATE) as path:
+        torch.save(state, path)
 
 
 def load_state(run: Path) -> dict[str, Any] | None:
@@ -62,7 +42,8 @@ def save_weights(run: Path, tensors: Mapping[str, Tensor], about: Mapping[str, A
     """Write a finished stage's weights with what they were trained on as metadata."""
     path = run / WEIGHTS
     plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    write_whole(path, lambda p: save_file(plain, p, metadata={"about": json.dumps(about)}))
+    with whole_file(path) as partial:
+        save_file(plain, partial, metadata={"about": json.dumps(about)})
     file_sha256.cache_clear()
     return path
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from torch import nn
 
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.errors import StaleError, WeightsError
-from latent_ofer.training.checkpoint import MODEL, START, start_digest, write_whole
+from latent_ofer.files import whole_file
+from latent_ofer.training.checkpoint import MODEL, START, start_digest
 
 MANIFEST = "manifest.json"
 
@@ -31,8 +31,9 @@ def keep_start(weights: Path, runs: Path) -> None:
     """
     digest = start_digest(runs)
     if digest is None:
-        write_whole(runs / START / MANIFEST, _copy_of(weights.with_name(MANIFEST)))
-        write_whole(runs / START / MODEL, _copy_of(weights))
+        for source, name in ((weights.with_name(MANIFEST), MANIFEST), (weights, MODEL)):
+            with whole_file(runs / START / name) as path:
+                shutil.copyfile(source, path)
     elif digest != file_sha256(weights):
         raise StaleError(
             f"{runs / START}: training there starts from other weights than {weights}. "
@@ -83,10 +84,3 @@ def start_manifest(runs: Path) -> dict[str, Any] | None:
         return None
     manifest: dict[str, Any] = json.loads((runs / START / MANIFEST).read_text(encoding="utf-8"))
     return manifest
-
-
-def _copy_of(source: Path) -> Callable[[Path], None]:
-    def write(target: Path) -> None:
-        shutil.copyfile(source, target)
-
-    return write

@@ -1,0 +1,34 @@
+"""Files that are whole or absent, however the program ends."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give another path in the same folder; what is written there takes the place of `path`.
+
+    It keeps the ending, for writers that go by it. When the block fails, the file that was there
+    before stays as it was. Makes the folder. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        partial.touch()
+        mode = partial.stat().st_mode
+        yield partial
+        # Some writers put a file in its place that nobody else may read.
+        partial.chmod(mode)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all. Raises OSError."""
+    with whole_file(path) as partial:
+        partial.write_bytes(text.encode())
