@@ -19,7 +19,7 @@ from latent_ofer.detector.synthetic import greyed
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 
-FALSE_POSITIVES = {"colour": 0.004, "grey": 0.01}
+FALSE_POSITIVES = {"colour": 0.003, "grey": 0.01}
 """Share of clean dev patches above the thresholds: where the synthetic detector's accuracy on dev
 faces, clean and behind objects, was best. Of the grey ones more are really hidden."""
 OCCLUDED_FACES = 300
