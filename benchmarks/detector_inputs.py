@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from latent_ofer.datasets.pool import FacePool
@@ -27,19 +28,20 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.detector.synthetic import Mix, Occluder
-from latent_ofer.detector.train import load_detector
 from latent_ofer.detector.train_regions import patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.evaluation.masked_faces import BOTH_EYES, FALSE_POSITIVES, marked_share
+from latent_ofer.training.checkpoint import MODEL
 from latent_ofer.training.recipe import load_recipe
+from latent_ofer.weights_folder import SHIPPED
 
 EARLY, GRID, DILATIONS = 2, 14, (1, 2, 4)
 Score = Callable[[Tensor], Tensor]
 BEFORE = Mix(clean=0.25, objects=0.36, procedural=0.25, patchwork=0.14)
 """Without hands, blanks and wearables."""
 TRAINED = "trained"
-"""The `synthetic` detector of the folder of runs, as it is."""
+"""The `synthetic` detector of a folder of weights, as it is."""
 VARIANTS = ("pixels", "pixels-before", "pixels-cutouts", "latents", "both", TRAINED)
 SUNGLASSES = Path(__file__).with_name("dev_sunglasses.txt")
 """Dev faces that count as clean and wear sunglasses: source/name, a line each."""
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="with a trained encoder")
+    parser.add_argument("--weights", type=Path, help="for `trained`; the shipped ones by default")
     parser.add_argument("--minutes", type=float, default=8, help="processor time (8)")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     options = parser.parse_args()
@@ -86,7 +89,7 @@ def main() -> None:
     model: nn.Module
     score: Score
     if options.variant == TRAINED:
-        model = score = load_detector(options.runs, "small").synthetic
+        model = score = trained(options.weights or SHIPPED, recipe.width)
         seen = options.minutes = 0
     else:
         model, score = network(options.variant, load_mae(options.runs, "small"), recipe.width)
@@ -108,6 +111,14 @@ def main() -> None:
     print(text)
     if options.output:
         options.output.write_text(text + "\n")
+
+
+def trained(weights: Path, width: int) -> RegionDetector:
+    """The network of a folder of weights."""
+    model = RegionDetector(width)
+    tensors = load_file(weights / MODEL)
+    model.load_state_dict({name: tensors[f"regions.{name}"] for name in model.state_dict()})
+    return model
 
 
 def network(variant: str, mae: MaskedAutoencoder, width: int) -> tuple[nn.Module, Score]:
