@@ -22,12 +22,11 @@ from torch import Tensor, nn
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.datasets.streak_cache import pool_streaks
-from latent_ofer.detector import synthetic
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, read_dev
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
-from latent_ofer.detector.synthetic import Mix, Occluder
+from latent_ofer.detector.synthetic import DRAWN, Mix, Occluder
 from latent_ofer.detector.train_regions import patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
@@ -94,9 +93,8 @@ def main() -> None:
     else:
         model, score = network(options.variant, load_mae(options.runs, "small"), recipe.width)
         mix = BEFORE if options.variant == "pixels-before" else recipe.mix
-        if options.variant == "pixels-cutouts":
-            synthetic.DRAWN = 0
-        seen = train(model, score, sources, recipe, mix, 60 * options.minutes)
+        drawn = 0 if options.variant == "pixels-cutouts" else DRAWN
+        seen = train(model, score, sources, recipe, mix, drawn, 60 * options.minutes)
     model.eval()
     dev = read_dev(sources)
     result = {
@@ -145,13 +143,14 @@ def train(
     sources: Sources,
     recipe: DetectorRecipe,
     mix: Mix,
+    drawn: float,
     seconds: float,
 ) -> int:
     """Train for so many seconds of processor time; how many faces were seen."""
     rng = np.random.default_rng(recipe.seed)
     pool = sources.pool("train")
     streaks = pool_streaks(pool, sources.cache)
-    occluder = Occluder(pool, streaks, sources.cutouts("train"), mix)
+    occluder = Occluder(pool, streaks, sources.cutouts("train"), mix, drawn)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay)
     average = {name: value.clone() for name, value in model.state_dict().items()}
     started = time.process_time()

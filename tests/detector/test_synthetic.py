@@ -5,7 +5,9 @@ from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.ferplus import Ferplus
 from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
+from latent_ofer.detector import synthetic
 from latent_ofer.detector.synthetic import Mix, Occluder, greyed, neighbour, varied, worn
+from latent_ofer.occlusion.drawn_wear import draw_wearable
 from latent_ofer.occlusion.objects import Cutout
 
 DISC = np.zeros((60, 60, 4), dtype=np.uint8)
@@ -164,3 +166,21 @@ def test_without_cutouts_to_wear_all_wearables_are_drawn() -> None:
     occluder = Occluder(small_pool(), NO_STREAKS, balls, KINDS["wearables"])
     rng = np.random.default_rng(0)
     assert all(occluder.sample(0, rng).covered.any() for _ in range(10))
+
+
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_how_many_wearables_are_drawn_is_as_asked(
+    drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Cutout] = []
+
+    def draw(rng: np.random.Generator) -> Cutout:
+        made.append(draw_wearable(rng))
+        return made[-1]
+
+    monkeypatch.setattr(synthetic, "draw_wearable", draw)
+    occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, KINDS["wearables"], drawn)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        occluder.sample(0, rng)
+    assert len(made) == 5 * drawn

@@ -21,7 +21,7 @@ from latent_ofer.occlusion.wearables import is_wearable, paste_wearable
 
 Patches = NDArray[np.bool_]
 DRAWN = 0.7
-"""Share of the wearables that are drawn; the others are cut-outs."""
+"""Share of the wearables that are drawn in training; the others are cut-outs."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,22 @@ class Occluder:
         A category is drawn in proportion to the square root of its size: the many masks would
         else hide the few laptops.
     mix : Mix
+    drawn : float
+        Share of the wearables that are drawn by program.
     """
 
     def __init__(
-        self, pool: FacePool, unlabelled: Patches, cutouts: list[Cutout], mix: Mix
+        self,
+        pool: FacePool,
+        unlabelled: Patches,
+        cutouts: list[Cutout],
+        mix: Mix,
+        drawn: float = DRAWN,
     ) -> None:
         self.pool = pool
         self.unlabelled = unlabelled.reshape(-1, GRID, GRID)
         self.cutouts = cutouts
+        self.drawn = drawn
         sizes = Counter(cutout.category for cutout in cutouts)
         odds = np.array([sizes[cutout.category] ** -0.5 for cutout in cutouts])
         self.cutout_odds = odds / odds.sum()
@@ -135,7 +143,7 @@ class Occluder:
 
     def _wearable(self, rng: Generator) -> Cutout:
         """Something drawn by program, or one of the cut-outs where there are any."""
-        if rng.random() < DRAWN or not self.wearables:
+        if rng.random() < self.drawn or not self.wearables:
             return draw_wearable(rng)
         return self.wearables[rng.integers(len(self.wearables))]
 
