@@ -9,8 +9,10 @@ from archives import INDEX, POINTS, picture, write_faces
 from latent_ofer.datasets.pool import Pixels
 from latent_ofer.evaluation.masked_faces import WORN, evaluate_masked_faces, marked_share
 from latent_ofer.occlusion.patches import patch_share
+from latent_ofer.weights_folder import Thresholds
 
 PATCH = 8
+LIMITS = Thresholds(0.5, 0.5)
 
 
 def test_the_patches_that_are_looked_at_lie_on_mouth_brow_and_eyes() -> None:
@@ -30,6 +32,8 @@ def test_only_the_given_patches_count() -> None:
         assert marked_share(scores, 0.5, WORN[kind].hidden).tolist() == hidden
         assert marked_share(scores, 0.5, WORN[kind].visible).tolist() == visible
     assert marked_share(scores, 1.0, WORN["mask"].hidden).tolist() == [0.0, 0.0]
+    of_each = marked_share(scores, np.array([1.0, 0.5]), WORN["mask"].hidden)
+    assert of_each.tolist() == [0.0, 0.5]
 
 
 def painted(*blocks: tuple[slice, slice]) -> Pixels:
@@ -72,7 +76,7 @@ def test_masks_are_found_and_what_is_marked_elsewhere_is_told_apart(data: Path) 
     def score(faces: Pixels) -> np.ndarray:
         return greenness(faces) + 1e-6 * np.arange(196).reshape(14, 14)
 
-    report = evaluate_masked_faces(data, data / "cache", score, np.random.default_rng(0))
+    report = evaluate_masked_faces(data, data / "cache", score, LIMITS, np.random.default_rng(0))
     mask, sunglasses = report["mask"], report["sunglasses"]
     assert (mask["n"], sunglasses["n"]) == (2, 1)
     assert mask["found"] == {"value": 1, "low": 1, "high": 1}
@@ -93,6 +97,18 @@ def test_the_threshold_lets_two_in_a_hundred_patches_of_clean_faces_pass(
     def score(faces: Pixels) -> np.ndarray:
         return np.tile(np.arange(196.0).reshape(14, 14), (len(faces), 1, 1))
 
-    report = evaluate_masked_faces(data, data / "cache", score, np.random.default_rng(0))
+    report = evaluate_masked_faces(data, data / "cache", score, LIMITS, np.random.default_rng(0))
     assert report["mask"]["threshold"] == pytest.approx(0.98 * 149, abs=1)
     assert report["mask"]["clean_faces"] == 3
+
+
+@pytest.mark.parametrize(("colour", "share"), [(0.5, 1), (2.0, 0)])
+def test_the_detectors_own_threshold_for_colour_counts_too(
+    data: Path, colour: float, share: float
+) -> None:
+    limits = Thresholds(colour=colour, grey=9.0)
+    rng = np.random.default_rng(0)
+    report = evaluate_masked_faces(data, data / "cache", greenness, limits, rng)
+    own = report["mask"]["at_thresholds"]
+    assert own["found"] == {"value": share, "low": share, "high": share}
+    assert own["marked_elsewhere"]["value"] == share / 4

@@ -90,7 +90,7 @@ def evaluate_detection(
         if left_out.any():
             report[kind]["without_streaks"] = figures(faces.without(left_out), counts)
         report[kind]["by_group"] = of_groups
-    return report | evaluate_masked_faces(data, cache, scores, rng, limit)
+    return report | evaluate_masked_faces(data, cache, scores, thresholds, rng, limit)
 
 
 def scored(

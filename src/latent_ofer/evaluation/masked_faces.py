@@ -9,13 +9,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from latent_ofer.arrays import Pixels
+from latent_ofer.arrays import Pixels, is_grey
 from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.weights_folder import Thresholds
 
 FALSE_POSITIVES = 0.02
 """Share of the patches of clean faces that the threshold lets through."""
@@ -54,6 +55,7 @@ def evaluate_masked_faces(
     data: Path,
     cache: Path,
     scores: Callable[[Pixels], NDArray[Any]],
+    thresholds: Thresholds,
     rng: Generator,
     limit: int | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -65,6 +67,8 @@ def evaluate_masked_faces(
         Folder of the archives, and of their decoded copies.
     scores : callable
         Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden.
+    thresholds : Thresholds
+        Scores above which the detector calls a patch hidden.
     rng : Generator
         Of the resamples.
     limit : int, optional
@@ -77,7 +81,8 @@ def evaluate_masked_faces(
         patches of clean dev faces in colour lie (without replicated border), ``"clean_faces"``
         of them; and the shares of the patches above it, ``"found"`` among those that are hidden
         and ``"marked_elsewhere"`` among those that cannot be, each ``{"value", "low", "high"}``
-        with its 95 % interval over images.
+        with its 95 % interval over images; ``"at_thresholds"``: both shares at the detector's
+        own thresholds.
     """
     dev = read_faces(data, "dev", cache)
     dev = dev.take(dev.colour)
@@ -87,7 +92,10 @@ def evaluate_masked_faces(
     faces = read_faces(data, "val", cache, file="masked_faces.zip")
     report = {}
     for kind, worn in WORN.items():
-        seen = scores(faces.take(faces.column("kind") == kind).images[:limit])
+        images = faces.take(faces.column("kind") == kind).images[:limit]
+        seen = scores(images)
+        limits = np.float32(thresholds.grey), np.float32(thresholds.colour)
+        own = np.where(is_grey(images), *limits)
         counts = resample_counts(len(seen), rng)
         report[kind] = {
             "n": len(seen),
@@ -95,15 +103,25 @@ def evaluate_masked_faces(
             "clean_faces": len(clean),
             "found": _mean(marked_share(seen, threshold, worn.hidden), counts),
             "marked_elsewhere": _mean(marked_share(seen, threshold, worn.visible), counts),
+            "at_thresholds": {
+                "found": _mean(marked_share(seen, own, worn.hidden), counts),
+                "marked_elsewhere": _mean(marked_share(seen, own, worn.visible), counts),
+            },
         }
     return report
 
 
-def marked_share(scores: NDArray[Any], threshold: float, places: Places) -> NDArray[np.float64]:
-    """Share (n,) of the patches in `places` whose score (n, 14, 14) is above the threshold."""
+def marked_share(
+    scores: NDArray[Any], threshold: float | NDArray[Any], places: Places
+) -> NDArray[np.float64]:
+    """Share (n,) of the patches in `places` whose score (n, 14, 14) is above the threshold.
+
+    One threshold for all faces, or one for each (n,).
+    """
     grids = np.asarray(scores).reshape(-1, GRID, GRID)
     rows, columns = zip(*places, strict=True)
-    share: NDArray[np.float64] = (grids[:, rows, columns] > threshold).mean(axis=1)
+    limits = np.asarray(threshold).reshape(-1, 1)
+    share: NDArray[np.float64] = (grids[:, rows, columns] > limits).mean(axis=1)
     return share
 
 
