@@ -36,7 +36,6 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     manifest : dict
         All but ``files``, which is filled in with sizes and SHA-256.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     stored = {name: _narrow(tensor) for name, tensor in networks.tensors().items()}
     with whole_file(folder / MODEL) as path:
         save_file(stored, path)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import DataError
+from latent_ofer.files import whole_file
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _GIB: Final = 2**30
@@ -50,18 +51,13 @@ def stored(
         When the file cannot be written, or the disk is full.
     """
     if not target.exists():
-        partial = target.with_suffix(f".{os.getpid()}.partial")
-        try:
-            with written_to(target.parent, int(np.prod(shape))), partial.open("wb") as stream:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(stream, header)
-                for row in rows:
-                    # Not through a memory map: on a full disk that ends in a bus error.
-                    stream.write(np.ascontiguousarray(row).data)
-                to_disk(stream)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        room = written_to(target.parent, int(np.prod(shape)))
+        with room, whole_file(target) as partial, partial.open("wb") as stream:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for row in rows:
+                # Not through a memory map: on a full disk that ends in a bus error.
+                stream.write(np.ascontiguousarray(row).data)
     result: NDArray[np.uint8] = np.load(target, mmap_mode="r")
     return result
 

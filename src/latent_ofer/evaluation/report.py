@@ -160,7 +160,6 @@ def library_versions() -> dict[str, str]:
 
 def write_report(table: Table, folder: Path) -> Path:
     """Write `summary.json` and `table.md` into a folder; returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "summary.json", json.dumps(summary(table), indent=2) + "\n")
     write_text(folder / "table.md", markdown(table))
     return folder
