@@ -84,8 +84,7 @@ class Stages:
     def _occlusions(
         self, faces: Pixels, scores: NDArray[np.float32], landmarks: Sequence[Landmarks]
     ) -> list[Occlusion]:
-        grey, colour = self._thresholds.grey, self._thresholds.colour
-        thresholds = np.where(arrays.is_grey(faces), grey, colour)
+        thresholds = self._thresholds.of(arrays.is_grey(faces))
         grids = scores.reshape(len(faces), GRID, GRID)
         masks = grids > thresholds[:, None, None]
         return [

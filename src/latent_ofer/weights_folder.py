@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
@@ -25,6 +28,10 @@ class Thresholds:
 
     colour: float
     grey: float
+
+    def of(self, grey: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The threshold of each face, in the shape of `grey`, which says which are."""
+        return np.where(grey, self.grey, self.colour)
 
 
 @dataclass(frozen=True)

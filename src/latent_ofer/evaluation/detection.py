@@ -136,5 +136,5 @@ def _scored(
 
 def _scores(faces: Pixels, scores: Scores, thresholds: Thresholds) -> tuple[Floats, Mask]:
     values = np.asarray(scores(faces), dtype=np.float32).reshape(len(faces), -1)
-    limits = np.where(is_grey(faces), np.float32(thresholds.grey), np.float32(thresholds.colour))
+    limits = thresholds.of(is_grey(faces)).astype(np.float32)
     return values, values > limits[:, None]

@@ -94,8 +94,7 @@ def evaluate_masked_faces(
     for kind, worn in WORN.items():
         images = faces.take(faces.column("kind") == kind).images[:limit]
         seen = scores(images)
-        limits = np.float32(thresholds.grey), np.float32(thresholds.colour)
-        own = np.where(is_grey(images), *limits)
+        own = thresholds.of(is_grey(images)).astype(np.float32)
         counts = resample_counts(len(seen), rng)
         report[kind] = {
             "n": len(seen),

@@ -232,7 +232,7 @@ def table(
 
 def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
     """Scores (2, n, N) of a detector held against its thresholds and the truth."""
-    limits = np.where(truth.grey, thresholds.grey, thresholds.colour).astype(np.float32)
+    limits = thresholds.of(truth.grey).astype(np.float32)
     above = scores > limits[..., None]
     return Scored(
         scores[0],
