@@ -17,7 +17,6 @@ from latent_ofer.datasets.cache import stored
 from latent_ofer.errors import DataError
 from latent_ofer.progress import track
 
-DEV_DIGITS = "01"
 UNREADABLE = (KeyError, OSError, SyntaxError, zipfile.BadZipFile, zlib.error)
 """What a broken archive, or a broken picture in it, may raise."""
 
@@ -44,12 +43,6 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file as a hex string."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def is_dev(name: str) -> bool:
-    """Whether a training image belongs to dev: by the hash of its base name."""
-    digest = hashlib.sha1(Path(name).name.encode(), usedforsecurity=False).hexdigest()
-    return digest[-1] in DEV_DIGITS
 
 
 def read_csv(archive_path: Path, member: str) -> list[dict[str, str]]:

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.archives import archive, decoded, is_dev, read_csv
+from latent_ofer.datasets.archives import archive, decoded, read_csv
+from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.labels import EXPRESSIONS
 
@@ -81,7 +82,7 @@ def read_faces(
 ) -> Faces:
     """Read one split of `faces.zip`, or of `masked_faces.zip` which has the same layout.
 
-    dev is the part of the archive's train rows that the hash of the name picks.
+    dev is the part of the archive's train rows that `dev_split.in_dev` picks.
 
     Raises
     ------
@@ -94,8 +95,9 @@ def read_faces(
     wanted = "val" if split == "val" else "train"
     keep = np.array(
         [
-            row["split"] == wanted and (split == "val" or is_dev(row["path"]) == (split == "dev"))
-            for row in rows
+            row["split"] == wanted
+            and (split == "val" or in_dev(row.get("subject", ""), image) == (split == "dev"))
+            for row, image in zip(rows, images, strict=True)
         ]
     )
     landmarks = np.array(

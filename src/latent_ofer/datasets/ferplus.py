@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.archives import archive, decoded, is_dev, read_csv, read_text
+from latent_ofer.datasets.archives import archive, decoded, read_csv, read_text
+from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.face_set import FaceSet
 
 Split = Literal["train", "dev", "val"]
@@ -99,7 +100,10 @@ def read_ferplus(
         return everything
     twins = set(read_text(path, "twins_of_test.txt"))
     twins |= set(read_text(path, "train_twins_of_valid.txt"))
-    keep = [member not in twins and is_dev(member) == (split == "dev") for member in members]
+    keep = [
+        member not in twins and in_dev("", image) == (split == "dev")
+        for member, image in zip(members, images, strict=True)
+    ]
     return everything.take(np.array(keep))
 
 

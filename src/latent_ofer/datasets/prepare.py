@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.archives import is_dev
+from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.face_cache import KEPT, FaceCache, Prepared
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.ferplus import NATIVE_SIZE, soft_targets
@@ -126,7 +126,8 @@ def part_of(sample: Sample) -> Part:
         return sample.split
     if sample.tags.get("twin") == "yes":
         return "twin"
-    return "dev" if is_dev(sample.subject or sample.path) else "train"
+    nothing = np.empty(0, dtype=np.uint8)
+    return "dev" if in_dev(sample.subject or sample.path, nothing) else "train"
 
 
 def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
