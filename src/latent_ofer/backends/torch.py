@@ -1,6 +1,7 @@
 """The second engine: the same networks in torch, with the same answers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,20 +11,26 @@ from torch import Tensor
 
 from latent_ofer.backends.networks import (
     Detect,
+    DetectLabelled,
     DetectOneClass,
     DetectPaper,
     DetectSynthetic,
     Networks,
+    Recognise,
+    RecognisePaper,
+    RecogniseViews,
 )
 from latent_ofer.backends.protocol import Floats, Mask
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
+from latent_ofer.detector.train_labelled import LabelledRecipe
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train import RecogniserRecipe
+from latent_ofer.recogniser.train_cnn import CnnRecipe
 from latent_ofer.reconstructor.train import ReconstructorRecipe
 from latent_ofer.reconstructor.unet import Reconstructor
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
@@ -34,33 +41,35 @@ class TorchBackend:
 
     Parameters
     ----------
-    folder : WeightsFolder
-        Checked weights; the manifest's recipes say how the networks are built.
-    detector : str
-        One of those that the weights have.
+    networks : Networks
+        As `load_networks` builds them.
+    detector, recogniser : str
+        Of those that they hold.
     threads : int or None
         Threads of this process's torch; None leaves them as they are.
-
-    Raises
-    ------
-    WeightsError
-        When a tensor is missing or does not fit.
     """
 
-    def __init__(self, folder: WeightsFolder, detector: str, threads: int | None) -> None:
+    def __init__(
+        self, networks: Networks, detector: str, recogniser: str, threads: int | None
+    ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        networks = load_networks(folder)
         self._graphs = {
             name: graph.eval().requires_grad_(False) for name, graph in networks.graphs().items()
         }
-        self._detector = detector
+        self._detector, self._recogniser = detector, recogniser
         self._reads = networks.detectors[detector].reads
+        self._recognises = networks.recognisers[recogniser].reads
 
     @property
     def detects_on_latents(self) -> bool:
         """Whether the chosen detector's network does."""
         return self._reads == "latents"
+
+    @property
+    def recognises_on_latents(self) -> bool:
+        """Whether the chosen recogniser's network does."""
+        return "latents" in self._recognises
 
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
@@ -76,8 +85,10 @@ class TorchBackend:
         return self._run("reconstructor", faces, mask)[0]
 
     def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
-        """Logits (B, 8) divided by the calibration temperature, and attention (B, 14, 14)."""
-        logits, attention = self._run("recogniser", faces, latents, mask)
+        """Logits (B, 8) and attention (B, 14, 14)."""
+        given = {"faces": faces, "latents": latents, "mask": mask}
+        read = (given[name] for name in self._recognises)
+        logits, attention = self._run(f"recogniser_{self._recogniser}", *read)
         return logits, attention
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
@@ -96,15 +107,20 @@ def load_networks(folder: WeightsFolder) -> Networks:
     WeightsError
         When a tensor is missing, of another shape, or not a number, or a detector is unknown.
     """
-    path = folder.file(WEIGHTS)
-    recipes = folder.manifest["recipes"]
+    return built_networks(folder.file(WEIGHTS), folder.manifest)
+
+
+def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
+    """`load_networks` from a file of weights and what its manifest says."""
+    recipes = manifest["recipes"]
     mae = MaeRecipe(**recipes["mae"]).build()
-    detector = DetectorRecipe(**recipes["detector"])
     networks = Networks(
         mae=mae,
-        detectors={name: _detector(name, mae, detector, path) for name in folder.thresholds},
+        detectors={name: _detector(name, mae, recipes, path) for name in manifest["thresholds"]},
         reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
-        recogniser=RecogniserRecipe(**recipes["recogniser"]).build(mae.dim),
+        recognisers={
+            name: _recogniser(name, mae, recipes, path) for name in manifest["recognisers"]
+        },
     )
     try:
         tensors = load_file(path)
@@ -117,9 +133,11 @@ def load_networks(folder: WeightsFolder) -> Networks:
     return networks
 
 
-def _detector(name: str, mae: MaskedAutoencoder, recipe: DetectorRecipe, path: Path) -> Detect:
-    # The first weights called the synthetic one "default".
-    if name in ("synthetic", "default"):
+def _detector(name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path) -> Detect:
+    if name == "labelled":
+        return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build())
+    recipe = DetectorRecipe(**recipes["detector"])
+    if name == "synthetic":
         return DetectSynthetic(RegionDetector(recipe.width))
     if name == "one-class":
         place = PlaceNetwork(recipe.place_width, mae.grid)
@@ -128,3 +146,13 @@ def _detector(name: str, mae: MaskedAutoencoder, recipe: DetectorRecipe, path: P
         sizes = (recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
         return DetectPaper(LatentSVDD(mae.dim, *sizes))
     raise WeightsError(f"{path}: this version knows no detector {name!r}")
+
+
+def _recogniser(
+    name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path
+) -> Recognise:
+    if name == "views":
+        return RecogniseViews(CnnRecipe(**recipes["recogniser"]).build())
+    if name == "paper":
+        return RecognisePaper(RecogniserRecipe(**recipes["recogniser_paper"]).build(mae.dim))
+    raise WeightsError(f"{path}: this version knows no recogniser {name!r}")

@@ -212,7 +212,7 @@ def detection_speed(
 
     folder = WeightsFolder.open(weights or SHIPPED)
     name = folder.detector(detector)
-    engine = open_backend(backend, folder, name, threads)
+    engine = open_backend(backend, folder, name, folder.default_recogniser, threads)
     about = {"figure": "detection speed", "detector": name, "threads": threads}
     print_report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
 
