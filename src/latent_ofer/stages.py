@@ -44,18 +44,25 @@ class Stages:
         planes = arrays.to_planes(faces)
         latents = self._backend.encode(planes)
         occlusions = self._occlusions(faces, self._backend.detect(planes, latents), landmarks)
-        masks = np.stack([occlusion.mask for occlusion in occlusions])
+        masks = _masks(occlusions)
         before = self._expressions(planes, latents, np.zeros_like(masks), labels)
-        after, repaired = list(before), faces.copy()
+        after, repaired = list(before), self._filled(planes, masks)
         hidden = np.flatnonzero(masks.any(axis=(1, 2)))
         if len(hidden):
-            planes = self._backend.reconstruct(planes[hidden], masks[hidden])
-            latents = self._backend.encode(planes)
-            expressions = self._expressions(planes, latents, masks[hidden], labels)
-            repaired[hidden] = arrays.to_pixels(planes)
+            latents = self._backend.encode(repaired[hidden])
+            expressions = self._expressions(repaired[hidden], latents, masks[hidden], labels)
             for index, expression in zip(hidden, expressions, strict=True):
                 after[index] = expression
-        return [Reading(*parts) for parts in zip(before, after, occlusions, repaired, strict=True)]
+        pixels = arrays.to_pixels(repaired)
+        return [Reading(*parts) for parts in zip(before, after, occlusions, pixels, strict=True)]
+
+    def repair(self, faces: Pixels) -> tuple[Pixels, Mask]:
+        """The faces repaired, and their hidden patches (B, 14, 14): as `read` does it.
+
+        What the recogniser is trained on comes from here.
+        """
+        masks = _masks(self.detect(faces))
+        return self.reconstruct(faces, masks), masks
 
     def detect(self, faces: Pixels) -> list[Occlusion]:
         """What hides each face."""
@@ -67,12 +74,21 @@ class Stages:
 
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""
-        return arrays.to_pixels(self._backend.reconstruct(arrays.to_planes(faces), masks))
+        return arrays.to_pixels(self._filled(arrays.to_planes(faces), masks))
 
     def recognise(self, faces: Pixels, masks: Mask) -> list[Expression]:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
         planes = arrays.to_planes(faces)
         return self._expressions(planes, self._backend.encode(planes), masks, len(EXPRESSIONS))
+
+    def _filled(self, planes: Floats, masks: Mask) -> Floats:
+        """The planes with their hidden patches filled in; those of whole faces as they came."""
+        hidden = masks.any(axis=(1, 2))
+        if not hidden.any():
+            return planes
+        filled = planes.copy()
+        filled[hidden] = self._backend.reconstruct(planes[hidden], masks[hidden])
+        return filled
 
     def _expressions(
         self, planes: Floats, latents: Floats, masks: Mask, labels: int
@@ -93,3 +109,7 @@ class Stages:
                 grids, masks, thresholds, landmarks, strict=True
             )
         ]
+
+
+def _masks(occlusions: Sequence[Occlusion]) -> Mask:
+    return np.stack([occlusion.mask for occlusion in occlusions])

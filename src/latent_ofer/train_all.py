@@ -7,11 +7,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from latent_ofer.arrays import is_grey
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import (
     Detect,
@@ -21,6 +16,7 @@ from latent_ofer.backends.networks import (
     Encode,
     Networks,
 )
+from latent_ofer.backends.torch import TorchBackend
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
@@ -29,7 +25,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.train import load_detector
 from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MEAN, STD, MaskedAutoencoder
-from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor
+from latent_ofer.encoder.train import MaeRecipe, load_mae
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser import ablation, calibration, teacher
@@ -39,6 +35,7 @@ from latent_ofer.recogniser.copies import Repair
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.reconstructor import train as reconstructor
 from latent_ofer.reconstructor.train import ReconstructorRecipe, load_reconstructor
+from latent_ofer.stages import Stages
 from latent_ofer.training.checkpoint import MODEL, describe, load_weights
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Recipe, load_recipe
@@ -77,25 +74,16 @@ class Stage:
 
 
 def repair_with(runs: Path, config: str) -> Repair:
-    """Default detector and reconstructor in a row, as the recogniser's training needs them."""
+    """What the pipeline does with the default detector and the reconstructor of these runs."""
     repairer = load_reconstructor(runs, config)
-    encode = Encode(repairer.mae)
-    detect = trained_detectors(runs, config, repairer.mae)[best_on_dev(dev_auroc(runs))]
-    limits = detect.thresholds
-
-    def repair(faces: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        batch = to_tensor(faces)
-        with torch.inference_mode():
-            scores = detect(encode(batch) if detect.reads == "latents" else batch)
-            grey = torch.from_numpy(is_grey(faces))[:, None]
-            above = scores > torch.where(grey, limits.grey, limits.colour)
-            mask = above.unflatten(1, (repairer.mae.grid, -1))
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                repaired = repairer(batch, mask).float()
-        pixels = (repaired * 255).round().clamp(0, 255).to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).numpy(), mask.numpy()
-
-    return repair
+    default = best_on_dev(dev_auroc(runs))
+    detect = trained_detectors(runs, config, repairer.mae)[default]
+    graphs = {
+        "encoder": Encode(repairer.mae),
+        f"detector_{default}": detect,
+        "reconstructor": repairer,
+    }
+    return Stages(TorchBackend(graphs, default), detect.thresholds).repair
 
 
 def _train_recogniser(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:

@@ -39,4 +39,4 @@ def open_backend(
         raise ImportError("torch is not installed: pip install 'latent-ofer[train]'")
     from latent_ofer.backends.torch import TorchBackend
 
-    return TorchBackend(weights, detector, threads)
+    return TorchBackend.open(weights, detector, threads)

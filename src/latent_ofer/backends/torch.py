@@ -1,12 +1,13 @@
 """The second engine: the same networks in torch, with the same answers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_ofer.backends.networks import (
     Detect,
@@ -34,33 +35,41 @@ class TorchBackend:
 
     Parameters
     ----------
-    folder : WeightsFolder
-        Checked weights; the manifest's recipes say how the networks are built.
+    graphs : mapping of str to Module
+        As `Networks.graphs` names them; a call needs its own alone. Put in evaluation mode.
     detector : str
-        One of those that the weights have.
-    threads : int or None
-        Threads of this process's torch; None leaves them as they are.
-
-    Raises
-    ------
-    WeightsError
-        When a tensor is missing or does not fit.
+        The family that `detect` asks.
     """
 
-    def __init__(self, folder: WeightsFolder, detector: str, threads: int | None) -> None:
+    def __init__(self, graphs: Mapping[str, nn.Module], detector: str) -> None:
+        self._graphs = {name: graph.eval().requires_grad_(False) for name, graph in graphs.items()}
+        self._detector = f"detector_{detector}"
+
+    @classmethod
+    def open(cls, folder: WeightsFolder, detector: str, threads: int | None) -> "TorchBackend":
+        """Start on checked weights; the manifest's recipes say how the networks are built.
+
+        Parameters
+        ----------
+        folder : WeightsFolder
+        detector : str
+            One of those that the weights have.
+        threads : int or None
+            Threads of this process's torch; None leaves them as they are.
+
+        Raises
+        ------
+        WeightsError
+            When a tensor is missing or does not fit.
+        """
         if threads is not None:
             torch.set_num_threads(threads)
-        networks = load_networks(folder)
-        self._graphs = {
-            name: graph.eval().requires_grad_(False) for name, graph in networks.graphs().items()
-        }
-        self._detector = detector
-        self._reads = networks.detectors[detector].reads
+        return cls(load_networks(folder).graphs(), detector)
 
     @property
     def detects_on_latents(self) -> bool:
         """Whether the chosen detector's network does."""
-        return self._reads == "latents"
+        return self._graphs[self._detector].reads == "latents"
 
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
@@ -69,7 +78,7 @@ class TorchBackend:
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         """Scores (B, 196), higher for patches more likely hidden."""
         read = latents if self.detects_on_latents else faces
-        return self._run(f"detector_{self._detector}", read)[0]
+        return self._run(self._detector, read)[0]
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
         """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""
