@@ -50,18 +50,25 @@ class Stages:
         planes = arrays.to_planes(faces)
         latents = self._latents(planes)
         occlusions = self._occlusions(faces, self._backend.detect(planes, latents), landmarks)
-        masks = np.stack([occlusion.mask for occlusion in occlusions])
+        masks = _masks(occlusions)
         logits, attention = self._backend.recognise(planes, latents, np.zeros_like(masks))
         before = arrays.to_expressions(self._alone(logits), attention, labels)
-        after, repaired = list(before), faces.copy()
+        after, repaired = list(before), self._filled(planes, masks)
         hidden = np.flatnonzero(masks.any(axis=(1, 2)))
         if len(hidden):
-            mended = self._backend.reconstruct(planes[hidden], masks[hidden])
-            answer = self._after(logits[hidden], planes[hidden], mended, masks[hidden])
-            repaired[hidden] = arrays.to_pixels(mended)
+            answer = self._after(logits[hidden], planes[hidden], repaired[hidden], masks[hidden])
             for index, read in zip(hidden, arrays.to_expressions(*answer, labels), strict=True):
                 after[index] = read
-        return [Reading(*parts) for parts in zip(before, after, occlusions, repaired, strict=True)]
+        pixels = arrays.to_pixels(repaired)
+        return [Reading(*parts) for parts in zip(before, after, occlusions, pixels, strict=True)]
+
+    def repair(self, faces: Pixels) -> tuple[Pixels, Mask]:
+        """The faces repaired, and their hidden patches (B, 14, 14): as `read` does it.
+
+        What the recogniser is trained on comes from here.
+        """
+        masks = _masks(self.detect(faces))
+        return self.reconstruct(faces, masks), masks
 
     def detect(self, faces: Pixels) -> list[Occlusion]:
         """What hides each face."""
@@ -73,7 +80,7 @@ class Stages:
 
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""
-        return arrays.to_pixels(self._backend.reconstruct(arrays.to_planes(faces), masks))
+        return arrays.to_pixels(self._filled(arrays.to_planes(faces), masks))
 
     def recognise(self, faces: Pixels, masks: Mask) -> list[Expression]:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
@@ -93,14 +100,24 @@ class Stages:
             Hidden share of each face.
         """
         planes = arrays.to_planes(faces)
-        masks = np.stack([occlusion.mask for occlusion in self.detect(faces)])
+        masks = _masks(self.detect(faces))
         before, _ = self._backend.recognise(planes, _NO_LATENTS, np.zeros_like(masks))
         logits = np.stack([before] * len(VIEWS))
-        hidden = np.flatnonzero(masks.any(axis=(1, 2)))
-        if len(hidden):
-            mended = self._backend.reconstruct(planes[hidden], masks[hidden])
-            logits[1:, hidden], _ = self._hidden_views(planes[hidden], mended, masks[hidden])
+        hidden = masks.any(axis=(1, 2))
+        if hidden.any():
+            repaired = self._filled(planes, masks)
+            found, _ = self._hidden_views(planes[hidden], repaired[hidden], masks[hidden])
+            logits[1:, hidden] = found
         return logits, masks.mean(axis=(1, 2))
+
+    def _filled(self, planes: Floats, masks: Mask) -> Floats:
+        """The planes with their hidden patches filled in; those of whole faces as they came."""
+        hidden = masks.any(axis=(1, 2))
+        if not hidden.any():
+            return planes
+        filled = planes.copy()
+        filled[hidden] = self._backend.reconstruct(planes[hidden], masks[hidden])
+        return filled
 
     def _hidden_views(self, planes: Floats, mended: Floats, masks: Mask) -> tuple[Floats, Floats]:
         """Logits (2, B, 8) with the hidden part blanked and repaired, attention of the latter."""
@@ -141,3 +158,7 @@ class Stages:
                 grids, masks, thresholds, landmarks, strict=True
             )
         ]
+
+
+def _masks(occlusions: Sequence[Occlusion]) -> Mask:
+    return np.stack([occlusion.mask for occlusion in occlusions])

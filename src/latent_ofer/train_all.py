@@ -7,12 +7,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from latent_ofer.arrays import is_grey
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import (
     Detect,
@@ -34,7 +30,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.train import load_detector
 from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MEAN, STD, MaskedAutoencoder
-from latent_ofer.encoder.train import MaeRecipe, load_mae, to_tensor
+from latent_ofer.encoder.train import MaeRecipe, load_mae
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser import ablation, calibration, teacher, train_cnn, train_fusion
@@ -93,26 +89,16 @@ class Stage:
 
 
 def repair_with(runs: Path, config: str) -> Repair:
-    """Default detector and reconstructor in a row, as the recogniser's training needs them."""
+    """What the pipeline does with the default detector and the reconstructor of these runs."""
     repairer = load_reconstructor(runs, config)
-    encode = Encode(repairer.mae)
-    figures = load_weights(runs / detector.STAGE).about["dev_auroc"]
-    detect = trained_detectors(runs, config, repairer.mae)[best_on_dev(figures)]
-    limits = detect.thresholds
-
-    def repair(faces: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        batch = to_tensor(faces)
-        with torch.inference_mode():
-            scores = detect(encode(batch) if detect.reads == "latents" else batch)
-            grey = torch.from_numpy(is_grey(faces))[:, None]
-            above = scores > torch.where(grey, limits.grey, limits.colour)
-            mask = above.unflatten(1, (repairer.mae.grid, -1))
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                repaired = repairer(batch, mask).float()
-        pixels = (repaired * 255).round().clamp(0, 255).to(torch.uint8)
-        return pixels.permute(0, 2, 3, 1).numpy(), mask.numpy()
-
-    return repair
+    default = best_on_dev(load_weights(runs / detector.STAGE).about["dev_auroc"])
+    detect = trained_detectors(runs, config, repairer.mae)[default]
+    graphs = {
+        "encoder": Encode(repairer.mae),
+        f"detector_{default}": detect,
+        "reconstructor": repairer,
+    }
+    return Stages(TorchBackend(graphs, default), detect.thresholds).repair
 
 
 def _train_recogniser_paper(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
@@ -124,7 +110,7 @@ def _train_fusion(sources: Sources, runs: Path, config: str, resume: Resume) -> 
     del resume  # it takes minutes
     networks = trained_networks(runs, config)
     name = best_on_dev(dev_auroc(sources, runs, networks))
-    engine = TorchBackend(networks, name, VIEWS, None)
+    engine = TorchBackend(networks.graphs(), name, VIEWS)
     stages = Stages(engine, networks.detectors[name].thresholds)
     recipe = load_recipe(train_fusion.FusionRecipe, config, train_fusion.STAGE)
     parents = [stage for stage in FUSION_PARENTS if is_trained(runs, stage)]

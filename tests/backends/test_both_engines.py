@@ -45,7 +45,7 @@ def folder(trained: Trained) -> WeightsFolder:
 @pytest.fixture(scope="module")
 def engines(folder: WeightsFolder) -> dict[str, tuple[OnnxBackend, TorchBackend]]:
     return {
-        detector: (OnnxBackend(folder, detector, 1), TorchBackend(folder, detector, None))
+        detector: (OnnxBackend(folder, detector, 1), TorchBackend.open(folder, detector, None))
         for detector in FAMILIES
     }
 
@@ -218,8 +218,8 @@ def test_weights_of_the_first_version_have_a_detector_called_default(
     manifest["thresholds"] = {"default": found["synthetic"], "paper": found["paper"]}
     (weights / "manifest.json").write_text(json.dumps(manifest))
     faces, nothing = some_faces(2), np.empty(0, np.float32)
-    old = TorchBackend(WeightsFolder.open(weights), "default", None)
-    new = TorchBackend(WeightsFolder.open(trained.weights), "synthetic", None)
+    old = TorchBackend.open(WeightsFolder.open(weights), "default", None)
+    new = TorchBackend.open(WeightsFolder.open(trained.weights), "synthetic", None)
     assert not old.detects_on_latents
     assert np.array_equal(old.detect(faces, nothing), new.detect(faces, nothing))
 

@@ -37,6 +37,6 @@ def open_backend(
         return OnnxBackend(weights, detector, recogniser, threads)
     if not find_spec("torch"):
         raise ImportError("torch is not installed: pip install 'latent-ofer[train]'")
-    from latent_ofer.backends.torch import TorchBackend, load_networks
+    from latent_ofer.backends.torch import TorchBackend
 
-    return TorchBackend(load_networks(weights), detector, recogniser, threads)
+    return TorchBackend.open(weights, detector, recogniser, threads)

@@ -1,5 +1,6 @@
 """The second engine: the same networks in torch, with the same answers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_ofer.backends.networks import (
     Detect,
@@ -41,35 +42,57 @@ class TorchBackend:
 
     Parameters
     ----------
-    networks : Networks
-        As `load_networks` builds them.
+    graphs : mapping of str to Module
+        As `Networks.graphs` names them; a call needs its own alone. Put in evaluation mode.
     detector, recogniser : str
-        Of those that they hold.
-    threads : int or None
-        Threads of this process's torch; None leaves them as they are.
+        Those that `detect` and `recognise` ask.
     """
 
     def __init__(
-        self, networks: Networks, detector: str, recogniser: str, threads: int | None
+        self, graphs: Mapping[str, nn.Module], detector: str, recogniser: str = "views"
     ) -> None:
+        self._graphs = {name: graph.eval().requires_grad_(False) for name, graph in graphs.items()}
+        self._detector = f"detector_{detector}"
+        self._recogniser = f"recogniser_{recogniser}"
+
+    @classmethod
+    def open(
+        cls, folder: WeightsFolder, detector: str, recogniser: str, threads: int | None
+    ) -> "TorchBackend":
+        """Start on checked weights; the manifest's recipes say how the networks are built.
+
+        Parameters
+        ----------
+        folder : WeightsFolder
+        detector, recogniser : str
+            Of those that the weights have.
+        threads : int or None
+            Threads of this process's torch; None leaves them as they are.
+
+        Raises
+        ------
+        WeightsError
+            When a tensor is missing or does not fit.
+        """
         if threads is not None:
             torch.set_num_threads(threads)
-        self._graphs = {
-            name: graph.eval().requires_grad_(False) for name, graph in networks.graphs().items()
-        }
-        self._detector, self._recogniser = detector, recogniser
-        self._reads = networks.detectors[detector].reads
-        self._recognises = networks.recognisers[recogniser].reads
+        return cls(load_networks(folder).graphs(), detector, recogniser)
 
     @property
     def detects_on_latents(self) -> bool:
         """Whether the chosen detector's network does."""
-        return self._reads == "latents"
+        return self._graphs[self._detector].reads == "latents"
 
     @property
     def recognises_on_latents(self) -> bool:
         """Whether the chosen recogniser's network does."""
-        return "latents" in self._recognises
+        return "latents" in self._recogniser_reads
+
+    @property
+    def _recogniser_reads(self) -> tuple[str, ...]:
+        network = self._graphs[self._recogniser]
+        assert isinstance(network, Recognise)
+        return network.reads
 
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
@@ -78,7 +101,7 @@ class TorchBackend:
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         """Scores (B, 196), higher for patches more likely hidden."""
         read = latents if self.detects_on_latents else faces
-        return self._run(f"detector_{self._detector}", read)[0]
+        return self._run(self._detector, read)[0]
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
         """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""
@@ -87,8 +110,8 @@ class TorchBackend:
     def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
         """Logits (B, 8) and attention (B, 14, 14)."""
         given = {"faces": faces, "latents": latents, "mask": mask}
-        read = (given[name] for name in self._recognises)
-        logits, attention = self._run(f"recogniser_{self._recogniser}", *read)
+        read = (given[name] for name in self._recogniser_reads)
+        logits, attention = self._run(self._recogniser, *read)
         return logits, attention
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Which training faces are kept for dev: by person, else by pixels; no twin is on both sides."""
+"""Which training faces are kept for dev: nobody, and no copy of a face, is on both sides."""
 
 import hashlib
 

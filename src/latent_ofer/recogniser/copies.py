@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from latent_ofer.datasets.pool import FacePool, protocol_copy
+from latent_ofer.datasets.pool import SIZE, FacePool, protocol_copy
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.files import whole_file
@@ -20,7 +20,6 @@ from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID
-from latent_ofer.recogniser.teacher import lean_batch
 from latent_ofer.training.loop import shuffled
 from latent_ofer.training.recipe import Recipe
 
@@ -37,8 +36,8 @@ class Copies:
 
     Attributes
     ----------
-    faces : (n, 112, 112, C) uint8
-        C is 1 where the faces are all grey.
+    faces : (n, 112, 112, 3) uint8
+        In three channels where the faces are grey too: the repair may tint what it fills in.
     masks : (n, 14, 14) bool
         Patches that were repaired.
     """
@@ -54,20 +53,17 @@ def repaired_copies(
     if target.exists():
         with np.load(target) as kept:
             return Copies(kept["faces"], kept["masks"])
-    faces, masks = [], []
+    faces = np.empty((len(pool), SIZE, SIZE, 3), dtype=np.uint8)
+    masks = np.empty((len(pool), GRID, GRID), dtype=np.bool_)
     starts = range(0, len(pool), COPY_BATCH)
     for start in track(starts, len(starts), "repaired copies"):
         rows = range(start, min(start + COPY_BATCH, len(pool)))
         occluded = [protocol_copy(pool.native(row), cutouts, seed)[0] for row in rows]
-        repaired, mask = repair(np.stack(occluded))
-        if pool.channels == 1:
-            repaired = repaired.mean(-1, keepdims=True).round().astype(np.uint8)
-        faces.append(repaired)
-        masks.append(mask)
-    copies = Copies(np.concatenate(faces), np.concatenate(masks))
+        here = slice(rows.start, rows.stop)
+        faces[here], masks[here] = repair(np.stack(occluded))
     with whole_file(target) as partial:
-        np.savez(partial, faces=copies.faces, masks=copies.masks)
-    return copies
+        np.savez(partial, faces=faces, masks=masks)
+    return Copies(faces, masks)
 
 
 class Pool:
@@ -94,12 +90,9 @@ class Pool:
         return self.labels[self.source(rows)]
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        """Faces (B, C, 112, 112) float, repaired patches (B, 14, 14) bool, targets (B, 8).
-
-        C is 1 where all faces are grey.
-        """
+        """Faces (B, 3, 112, 112) float, repaired patches (B, 14, 14) bool, targets (B, 8)."""
         copy, source = rows >= len(self.clean), self.source(rows)
-        faces = lean_batch(self.clean, source)
+        faces = self.clean.batch(source)
         faces[copy] = self.copies.faces[source[copy]]
         masks = np.zeros((len(rows), GRID, GRID), dtype=bool)
         masks[copy] = self.copies.masks[source[copy]]
@@ -131,7 +124,7 @@ def augmented(
         moved = move(pictures, faces.shape[-1], generator)
         faces = erase_boxes(relight(moved[:, :-1], generator), erase, generator)
         masks = F.avg_pool2d(moved[:, -1:], 8)[:, 0] >= 0.25
-        yield faces.expand(-1, 3, -1, -1), masks, targets
+        yield faces, masks, targets
 
 
 def pool_with_copies(
@@ -154,7 +147,9 @@ def pool_with_copies(
     """
     clean = sources.labelled(split)
     chosen = clean.take(np.arange(min(copies, len(clean))))
-    data = hashlib.sha256(str(about["data"]).encode()).hexdigest()
+    faces = [chosen.native(row) for row in range(len(chosen))]
+    said = [str(about["data"]), *(f"{face.source}/{face.name}" for face in faces)]
+    data = hashlib.sha256("\n".join(said).encode()).hexdigest()
     parts = [data, about["parents"]["detector"], about["parents"]["reconstructor"]]
     key = "-".join([*(part[:8] for part in parts), str(len(chosen)), str(seed)])
     target = sources.cache / f"{split}-{key}.npz"

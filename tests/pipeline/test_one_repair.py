@@ -1,0 +1,85 @@
+"""Detect, mask and repair: the same masks and pixels in the pipeline, training and evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from archives import Trained
+from fakes import fake_model, hide
+from helpers import drawn_face
+from latent_ofer.arrays import is_grey
+from latent_ofer.backends.torch import TorchBackend
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.evaluation.repair_bench import open_bench
+from latent_ofer.evaluation.repairers import SHIPPED
+from latent_ofer.evaluation.repairers import trained as measurable
+from latent_ofer.pipeline import LatentOFER
+from latent_ofer.results import FaceResult
+from latent_ofer.stages import Stages
+from latent_ofer.train_all import best_on_dev, dev_auroc, repair_with, trained_networks
+from latent_ofer.weights_folder import Thresholds
+
+Faces = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    """Twelve drawn faces, half of them grey; most have a disc, and noise, over a part of them."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for seed in range(12):
+        face = drawn_face(seed=seed)[0]
+        if seed % 3:
+            y, x = rng.integers(0, 72, 2)
+            face[y : y + 40, x : x + 40] = rng.integers(0, 256, (40, 40, 3))
+        drawn.append(face if seed % 2 else np.repeat(face[..., :1], 3, axis=2))
+    return np.stack(drawn)
+
+
+def read(model: LatentOFER, faces: Faces) -> tuple[Faces, NDArray[np.bool_]]:
+    """Repaired faces and masks of the pipeline's one public way."""
+    found: list[list[FaceResult]] = model.predict(list(faces), crops=True)
+    repaired = np.stack([one.reconstruction for (one,) in found])
+    return repaired, np.stack([one.occlusion.mask for (one,) in found])
+
+
+def test_training_repairs_as_the_pipeline_does(trained: Trained, faces: Faces) -> None:
+    networks = trained_networks(trained.runs, str(trained.config))
+    default = best_on_dev(dev_auroc(trained.runs))
+    engine = TorchBackend(networks.graphs(), default)
+    thresholds = networks.detectors[default].thresholds
+    repaired, masks = repair_with(trained.runs, str(trained.config))(faces)
+    expected, hidden = read(LatentOFER(engine, thresholds), faces)
+    assert np.array_equal(masks, hidden) and np.array_equal(repaired, expected)
+    # Only where these hold would other thresholds or another mask show.
+    assert 0 < is_grey(faces).sum() < len(faces) and 0 < masks.mean() < 1
+    swapped = LatentOFER(engine, Thresholds(thresholds.grey, thresholds.colour))
+    assert not np.array_equal(read(swapped, faces)[1], hidden)
+    pixels = masks.repeat(8, axis=1).repeat(8, axis=2)
+    assert (repaired[pixels] != faces[pixels]).any()
+
+
+def test_evaluation_repairs_as_the_pipeline_does(
+    trained: Trained, faces: Faces, tmp_path: Path
+) -> None:
+    bench = open_bench(
+        Sources(trained.data, tmp_path),
+        tmp_path,
+        config=str(trained.config),
+        weights=trained.weights,
+    )
+    (shipped,) = [one for one in measurable(bench.repairers) if one.name == SHIPPED]
+    repaired, masks = shipped(faces, bench.detector.masks(faces))
+    expected, hidden = read(LatentOFER.from_pretrained(trained.weights), faces)
+    assert np.array_equal(masks, hidden) and np.array_equal(repaired, expected)
+
+
+def test_a_repair_in_one_call_is_that_of_the_pipeline_for_whole_faces_too() -> None:
+    model, engine = fake_model()
+    shown = np.stack([drawn_face(seed=0)[0], hide(drawn_face(seed=1)[0], slice(3, 6), slice(4, 9))])
+    repaired, masks = Stages(engine, Thresholds(colour=0.5, grey=0.25)).repair(shown)
+    expected, hidden = read(model, shown)
+    assert np.array_equal(masks, hidden) and np.array_equal(repaired, expected)
+    assert not masks[0].any() and masks[1].sum() == 15 and engine.repaired == 2
