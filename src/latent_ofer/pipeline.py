@@ -37,6 +37,9 @@ class LatentOFER:
     Make one with `LatentOFER.from_pretrained()`. The constructor takes the parts themselves:
     an engine, the thresholds of its detector, the side of an aligned face in pixels, and a face
     finder (None: the one of the package, with `threads` threads, made when first needed).
+
+    One made with `from_pretrained` can be pickled, and copied: its arguments are, and the weights
+    are loaded and checked again where it is unpickled.
     """
 
     def __init__(
@@ -50,6 +53,16 @@ class LatentOFER:
         self._stages = Stages(backend, thresholds)
         self._reader = CropReader(image_size, finder, threads)
         self.image_size = image_size
+        self._arguments: tuple[object, ...] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments of `from_pretrained`: an engine holds what cannot be copied."""
+        if self._arguments is None:
+            raise TypeError(
+                "a LatentOFER made of parts cannot be pickled, for its engine cannot: make it "
+                "with LatentOFER.from_pretrained, or make one in each process"
+            )
+        return type(self).from_pretrained, self._arguments
 
     @classmethod
     def from_pretrained(
@@ -93,12 +106,16 @@ class LatentOFER:
             _check_positive("threads", threads)
         weights = WeightsFolder.open(SHIPPED if folder is None else folder)
         name = weights.detector(detector)
-        return cls(
+        model = cls(
             open_backend(backend, weights, name, threads),
             weights.thresholds[name],
             weights.image_size,
             threads=threads,
         )
+        # Where the process stands may change until the arguments are used again.
+        place = None if folder is None else Path(folder).absolute()
+        model._arguments = (place, backend, device, threads, detector)
+        return model
 
     # A str is a sequence of str as well: the overloads for one image come first and win.
     @overload

@@ -9,7 +9,8 @@ class DamagedError(Exception):
     """Pixels that are missing or made up; `code` is `truncated` or `corrupt`."""
 
     def __init__(self, code: Literal["truncated", "corrupt"], reason: str) -> None:
-        super().__init__(reason)
+        super().__init__(code, reason)
+        self.reason = reason
         self.code: Literal["truncated", "corrupt"] = code
 
 

@@ -175,7 +175,9 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     except (ImageError, MemoryError):
         raise
     except DamagedError as problem:
-        raise _error(problem.code, name, f"damaged {kind} file: {problem}", _REMEDY) from None
+        raise _error(
+            problem.code, name, f"damaged {kind} file: {problem.reason}", _REMEDY
+        ) from None
     except Image.DecompressionBombError:
         raise _error(
             "too_many_pixels", name, f"more than {MAX_PIXELS // 10**6} megapixels", "shrink it"
