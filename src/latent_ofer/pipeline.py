@@ -45,6 +45,9 @@ class LatentOFER:
     an engine, the thresholds of its detector, the side of an aligned face in pixels, a face
     finder (None: the one of the package, with `threads` threads, made when first needed), and how
     the views of a face are fused (None: the repaired face alone is read).
+
+    One made with `from_pretrained` can be pickled, and copied: its arguments are, and the weights
+    are loaded and checked again where it is unpickled.
     """
 
     def __init__(
@@ -59,6 +62,16 @@ class LatentOFER:
         self._stages = Stages(backend, thresholds, fusion)
         self._reader = CropReader(image_size, finder, threads)
         self.image_size = image_size
+        self._arguments: tuple[object, ...] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments of `from_pretrained`: an engine holds what cannot be copied."""
+        if self._arguments is None:
+            raise TypeError(
+                "a LatentOFER made of parts cannot be pickled, for its engine cannot: make it "
+                "with LatentOFER.from_pretrained, or make one in each process"
+            )
+        return type(self).from_pretrained, self._arguments
 
     @classmethod
     def from_pretrained(
@@ -109,13 +122,17 @@ class LatentOFER:
             _check_positive("threads", threads)
         weights = WeightsFolder.open(SHIPPED if folder is None else folder)
         name, reader = weights.detector(detector), weights.recogniser(recogniser)
-        return cls(
+        model = cls(
             open_backend(backend, weights, name, reader, threads),
             weights.thresholds[name],
             weights.image_size,
             threads=threads,
             fusion=weights.recognisers[reader],
         )
+        # Where the process stands may change until the arguments are used again.
+        place = None if folder is None else Path(folder).absolute()
+        model._arguments = (place, backend, device, threads, detector, recogniser)
+        return model
 
     # A str is a sequence of str as well: the overloads for one image come first and win.
     @overload

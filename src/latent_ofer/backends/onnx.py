@@ -1,13 +1,16 @@
 """The default engine: the exported graphs, run by onnxruntime on the processor."""
 
+from typing import Any, Final
+
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from latent_ofer.backends.protocol import Floats, Mask
 from latent_ofer.errors import WeightsError
+from latent_ofer.telemetry import quiet_onnxruntime
 from latent_ofer.weights_folder import WeightsFolder
 
+ort: Final = quiet_onnxruntime()
 _FATAL_ONLY = 4
 
 
@@ -66,11 +69,11 @@ class OnnxBackend:
         return logits, attention
 
 
-def _reads_latents(session: ort.InferenceSession) -> bool:
+def _reads_latents(session: Any) -> bool:
     return any(node.name == "latents" for node in session.get_inputs())
 
 
-def _session(folder: WeightsFolder, name: str, threads: int | None) -> ort.InferenceSession:
+def _session(folder: WeightsFolder, name: str, threads: int | None) -> Any:
     path = folder.file(name)
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
@@ -84,9 +87,7 @@ def _session(folder: WeightsFolder, name: str, threads: int | None) -> ort.Infer
         raise WeightsError(f"{path}: onnxruntime cannot load it ({reason})") from error
 
 
-def _run(
-    session: ort.InferenceSession, outputs: list[str], **arrays: NDArray[np.generic]
-) -> list[Floats]:
+def _run(session: Any, outputs: list[str], **arrays: NDArray[np.generic]) -> list[Floats]:
     # A graph declares only what its network reads: a detector may need one of the two inputs.
     wanted = {node.name for node in session.get_inputs()}
     feed = {name: np.ascontiguousarray(a) for name, a in arrays.items() if name in wanted}
