@@ -113,7 +113,10 @@ def real_occlusion(
     ] = "val",
     outlines: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV of hidden patches of some of the faces."),
+        typer.Option(
+            metavar="FILE",
+            help="CSV of hidden patches of some of the faces; the package's own by default.",
+        ),
     ] = None,
     runs: Runs = RUNS,
     detector: Detector = "default",
@@ -128,7 +131,7 @@ def real_occlusion(
 
     By cover, faces on which both looks agree; against the faces over which neither saw anything.
     """
-    from latent_ofer.datasets.covers import read_covers, read_outlines
+    from latent_ofer.datasets.covers import read_covers, read_outlines, validation_outlines
     from latent_ofer.datasets.ferplus import read_ferplus
     from latent_ofer.datasets.pool import FacePool
     from latent_ofer.evaluation.real_covers import evaluate_real_covers
@@ -142,7 +145,7 @@ def real_occlusion(
     )
     pool = FacePool([read_ferplus(data, split, runs / "cache").as_face_set()])
     covers = read_covers(listed or data / COVERS, {"val": "valid"}.get(split, split))
-    outlined = {} if outlines is None else read_outlines(outlines)
+    outlined = validation_outlines() if outlines is None else read_outlines(outlines)
     rng = np.random.default_rng(SEED)
     about = {
         "figure": "real-occlusion",

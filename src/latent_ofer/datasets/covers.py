@@ -95,6 +95,11 @@ def shipped_outlines() -> dict[Face, NDArray[np.bool_]]:
     return read_outlines(SHIPPED_COVERS[1])
 
 
+def validation_outlines() -> dict[Face, NDArray[np.bool_]]:
+    """The same of FERPlus validation faces with a hand before them: to measure by alone."""
+    return read_outlines(_ASSETS / "cover_outlines_val.csv")
+
+
 def read_outlines(path: Path) -> dict[Face, NDArray[np.bool_]]:
     """Read a table of outlines.
 
