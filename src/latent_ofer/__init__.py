@@ -7,6 +7,8 @@ neither onnxruntime nor torch.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import latent_ofer.telemetry  # noqa: F401  # first of all: it switches off onnxruntime's
+
 if TYPE_CHECKING:
     from latent_ofer.errors import ImageError, LatentOFERError, WeightsError
     from latent_ofer.labels import EXPRESSIONS

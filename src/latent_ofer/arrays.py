@@ -87,6 +87,12 @@ def as_masks(mask: NDArray[Any], count: int, size: int) -> tuple[Mask, Mask | No
     return touched_patches(masks), masks
 
 
+def to_expressions(logits: Floats, attention: Floats, labels: int) -> list[Expression]:
+    """`to_expression` of each face: logits (B, 8), attention (B, 14, 14)."""
+    pairs = zip(logits, attention, strict=True)
+    return [to_expression(logit, heat, labels) for logit, heat in pairs]
+
+
 def to_expression(logits: Floats, attention: Floats, labels: int) -> Expression:
     """Softmax over the first `labels` of eight logits; attention (14, 14).
 

@@ -1,6 +1,6 @@
 """What can go wrong, as classes: each message names the thing, the reason and what to do."""
 
-from typing import Literal
+from typing import Any, Literal
 
 ImageErrorCode = Literal[
     "not_found",
@@ -39,6 +39,10 @@ class ImageError(LatentOFERError):
         self.code: ImageErrorCode = code
         self.path = path
         self.message = message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How `pickle` and `copy` make it again; a pool of processes waits for ever otherwise."""
+        return type(self), (self.code, self.path, self.message), self.__dict__
 
 
 class WeightsError(LatentOFERError):

@@ -15,9 +15,16 @@ from latent_ofer.crops import CropReader, Finder
 from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.recogniser.views import Fusion
 from latent_ofer.results import Expression, FaceResult, Occlusion, Outcome
 from latent_ofer.stages import Stages
-from latent_ofer.weights_folder import SHIPPED, DetectorName, Thresholds, WeightsFolder
+from latent_ofer.weights_folder import (
+    SHIPPED,
+    DetectorName,
+    RecogniserName,
+    Thresholds,
+    WeightsFolder,
+)
 
 OnError = Literal["raise", "return"]
 
@@ -35,8 +42,12 @@ class LatentOFER:
     """Reads apparent expressions from faces that something may partly hide.
 
     Make one with `LatentOFER.from_pretrained()`. The constructor takes the parts themselves:
-    an engine, the thresholds of its detector, the side of an aligned face in pixels, and a face
-    finder (None: the one of the package, with `threads` threads, made when first needed).
+    an engine, the thresholds of its detector, the side of an aligned face in pixels, a face
+    finder (None: the one of the package, with `threads` threads, made when first needed), and how
+    the views of a face are fused (None: the repaired face alone is read).
+
+    One made with `from_pretrained` can be pickled, and copied: its arguments are, and the weights
+    are loaded and checked again where it is unpickled.
     """
 
     def __init__(
@@ -46,10 +57,21 @@ class LatentOFER:
         image_size: int = 112,
         finder: Finder | None = None,
         threads: int | None = None,
+        fusion: Fusion | None = None,
     ) -> None:
-        self._stages = Stages(backend, thresholds)
+        self._stages = Stages(backend, thresholds, fusion)
         self._reader = CropReader(image_size, finder, threads)
         self.image_size = image_size
+        self._arguments: tuple[object, ...] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments of `from_pretrained`: an engine holds what cannot be copied."""
+        if self._arguments is None:
+            raise TypeError(
+                "a LatentOFER made of parts cannot be pickled, for its engine cannot: make it "
+                "with LatentOFER.from_pretrained, or make one in each process"
+            )
+        return type(self).from_pretrained, self._arguments
 
     @classmethod
     def from_pretrained(
@@ -59,6 +81,7 @@ class LatentOFER:
         device: str = "auto",
         threads: int | None = None,
         detector: DetectorName = "default",
+        recogniser: RecogniserName = "default",
     ) -> "LatentOFER":
         """Load trained networks; nothing is downloaded.
 
@@ -72,10 +95,15 @@ class LatentOFER:
             Where the networks run: the processor, for now.
         threads : int, optional
             Threads of the engine; None leaves the choice to it.
-        detector : {"default", "synthetic", "one-class", "paper"}
-            What finds hidden patches: a network trained on faces hidden by pasted objects
+        detector : {"default", "labelled", "synthetic", "one-class", "paper"}
+            What finds hidden patches: a network trained on real covers that people have named,
+            and on pasted ones ("labelled"), one trained on faces hidden by pasted objects alone
             ("synthetic"), a model of clean faces alone ("one-class") or the paper's deep SVDD
             (Eq. 1). "default" is the one of them that the weights name as such.
+        recogniser : {"default", "views", "paper"}
+            What reads the expression: a small CNN that looks at the face as it came, with its
+            hidden part blanked, and repaired ("views"), or the paper's, on the repaired face and
+            the latents that its attention picks ("paper", 3.4).
 
         Raises
         ------
@@ -89,16 +117,22 @@ class LatentOFER:
         _check_choice("backend", backend, ("auto", "onnxruntime", "torch"))
         _check_choice("device", device, ("auto", "cpu"))
         _check_choice("detector", detector, get_args(DetectorName))
+        _check_choice("recogniser", recogniser, get_args(RecogniserName))
         if threads is not None:
             _check_positive("threads", threads)
         weights = WeightsFolder.open(SHIPPED if folder is None else folder)
-        name = weights.detector(detector)
-        return cls(
-            open_backend(backend, weights, name, threads),
+        name, reader = weights.detector(detector), weights.recogniser(recogniser)
+        model = cls(
+            open_backend(backend, weights, name, reader, threads),
             weights.thresholds[name],
             weights.image_size,
             threads=threads,
+            fusion=weights.recognisers[reader],
         )
+        # Where the process stands may change until the arguments are used again.
+        place = None if folder is None else Path(folder).absolute()
+        model._arguments = (place, backend, device, threads, detector, recogniser)
+        return model
 
     # A str is a sequence of str as well: the overloads for one image come first and win.
     @overload
@@ -255,7 +289,8 @@ class LatentOFER:
         ----------
         face : (S, S, 3) or (B, S, S, 3) uint8 RGB
         mask : (14, 14) or (S, S) bool, or one for each face, optional
-            True where the face was hidden; nothing is repaired here.
+            True where the face is hidden: the `views` recogniser does not look there, the
+            `paper` one is told that those patches were repaired. Nothing is repaired here.
 
         Returns
         -------

@@ -38,7 +38,7 @@ class Occlusion:
     Attributes
     ----------
     scores : (14, 14) float
-        Higher is more likely hidden: 0 to 1 from the `synthetic` detector, standard
+        Higher is more likely hidden: 0 to 1 from `labelled` and `synthetic`, standard
         deviations from what clean faces have from the `one-class` detector, a distance to the
         centre of clean faces from the `paper` detector (Eq. 1).
     mask : (14, 14) bool

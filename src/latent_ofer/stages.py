@@ -12,8 +12,11 @@ from latent_ofer.backends.protocol import Backend, Floats, Mask
 from latent_ofer.images.face_regions import hidden_shares
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.recogniser.views import VIEWS, Fusion
 from latent_ofer.results import Expression, Occlusion
 from latent_ofer.weights_folder import Thresholds
+
+_NO_LATENTS: Floats = np.empty(0, np.float32)
 
 Landmarks = NDArray[np.float64] | None
 """(5, 2) in the aligned face at 112 px; None where they are not known."""
@@ -32,9 +35,12 @@ class Reading:
 class Stages:
     """The stages of one engine, on batches of aligned faces (B, S, S, 3) uint8 RGB."""
 
-    def __init__(self, backend: Backend, thresholds: Thresholds) -> None:
+    def __init__(
+        self, backend: Backend, thresholds: Thresholds, fusion: Fusion | None = None
+    ) -> None:
         self._backend = backend
         self._thresholds = thresholds
+        self._fusion = fusion
 
     def read(self, faces: Pixels, labels: int, landmarks: Sequence[Landmarks]) -> list[Reading]:
         """All stages; faces without a hidden patch skip the repair.
@@ -42,17 +48,17 @@ class Stages:
         `labels` is 8, or 7 for probabilities without contempt; `landmarks` are one a face.
         """
         planes = arrays.to_planes(faces)
-        latents = self._backend.encode(planes)
+        latents = self._latents(planes)
         occlusions = self._occlusions(faces, self._backend.detect(planes, latents), landmarks)
         masks = _masks(occlusions)
-        before = self._expressions(planes, latents, np.zeros_like(masks), labels)
+        logits, attention = self._backend.recognise(planes, latents, np.zeros_like(masks))
+        before = arrays.to_expressions(self._alone(logits), attention, labels)
         after, repaired = list(before), self._filled(planes, masks)
         hidden = np.flatnonzero(masks.any(axis=(1, 2)))
         if len(hidden):
-            latents = self._backend.encode(repaired[hidden])
-            expressions = self._expressions(repaired[hidden], latents, masks[hidden], labels)
-            for index, expression in zip(hidden, expressions, strict=True):
-                after[index] = expression
+            answer = self._after(logits[hidden], planes[hidden], repaired[hidden], masks[hidden])
+            for index, read in zip(hidden, arrays.to_expressions(*answer, labels), strict=True):
+                after[index] = read
         pixels = arrays.to_pixels(repaired)
         return [Reading(*parts) for parts in zip(before, after, occlusions, pixels, strict=True)]
 
@@ -68,7 +74,7 @@ class Stages:
         """What hides each face."""
         planes = arrays.to_planes(faces)
         needed = self._backend.detects_on_latents
-        latents = self._backend.encode(planes) if needed else np.empty(0, np.float32)
+        latents = self._backend.encode(planes) if needed else _NO_LATENTS
         scores = self._backend.detect(planes, latents)
         return self._occlusions(faces, scores, [None] * len(faces))
 
@@ -79,7 +85,30 @@ class Stages:
     def recognise(self, faces: Pixels, masks: Mask) -> list[Expression]:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
         planes = arrays.to_planes(faces)
-        return self._expressions(planes, self._backend.encode(planes), masks, len(EXPRESSIONS))
+        latents = self._latents(planes) if self._backend.recognises_on_latents else _NO_LATENTS
+        logits, attention = self._backend.recognise(planes, latents, masks)
+        return arrays.to_expressions(self._alone(logits), attention, len(EXPRESSIONS))
+
+    def views(self, faces: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """What the recogniser makes of each of `recogniser.views.VIEWS`.
+
+        Returns
+        -------
+        logits : (3, B, 8) float32
+            Not calibrated; all alike where no patch is hidden.
+        share : (B,) float64
+            Hidden share of each face.
+        """
+        planes = arrays.to_planes(faces)
+        masks = _masks(self.detect(faces))
+        before, _ = self._backend.recognise(planes, _NO_LATENTS, np.zeros_like(masks))
+        logits = np.stack([before] * len(VIEWS))
+        hidden = masks.any(axis=(1, 2))
+        if hidden.any():
+            repaired = self._filled(planes, masks)
+            found, _ = self._hidden_views(planes[hidden], repaired[hidden], masks[hidden])
+            logits[1:, hidden] = found
+        return logits, masks.mean(axis=(1, 2))
 
     def _filled(self, planes: Floats, masks: Mask) -> Floats:
         """The planes with their hidden patches filled in; those of whole faces as they came."""
@@ -90,12 +119,32 @@ class Stages:
         filled[hidden] = self._backend.reconstruct(planes[hidden], masks[hidden])
         return filled
 
-    def _expressions(
-        self, planes: Floats, latents: Floats, masks: Mask, labels: int
-    ) -> list[Expression]:
-        logits, attention = self._backend.recognise(planes, latents, masks)
-        pairs = zip(logits, attention, strict=True)
-        return [arrays.to_expression(logit, heat, labels) for logit, heat in pairs]
+    def _hidden_views(self, planes: Floats, mended: Floats, masks: Mask) -> tuple[Floats, Floats]:
+        """Logits (2, B, 8) with the hidden part blanked and repaired, attention of the latter."""
+        blanked, _ = self._backend.recognise(planes, _NO_LATENTS, masks)
+        read, attention = self._backend.recognise(mended, _NO_LATENTS, np.zeros_like(masks))
+        return np.stack([blanked, read]), attention
+
+    def _latents(self, planes: Floats) -> Floats:
+        """Latents (B, 196, D), or nothing where neither of the networks reads them."""
+        needed = self._backend.detects_on_latents or self._backend.recognises_on_latents
+        return self._backend.encode(planes) if needed else _NO_LATENTS
+
+    def _alone(self, logits: Floats) -> Floats:
+        return logits if self._fusion is None else self._fusion.alone(logits)
+
+    def _after(
+        self, before: Floats, planes: Floats, mended: Floats, masks: Mask
+    ) -> tuple[Floats, Floats]:
+        """Logits (B, 8) and attention (B, 14, 14) of faces of which a part was repaired.
+
+        `before` are the logits (B, 8) of the faces as they came.
+        """
+        if self._fusion is None:
+            latents = self._backend.encode(mended)
+            return self._backend.recognise(mended, latents, masks)
+        views, attention = self._hidden_views(planes, mended, masks)
+        return self._fusion.of([before, *views], masks.mean(axis=(1, 2))), attention
 
     def _occlusions(
         self, faces: Pixels, scores: NDArray[np.float32], landmarks: Sequence[Landmarks]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.recogniser.views import Fusion
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS = "model.safetensors"
 SHIPPED = Path(__file__).parent / "weights"
 """The weights that come with the package."""
-DetectorName = Literal["default", "synthetic", "one-class", "paper"]
+DetectorName = Literal["default", "labelled", "synthetic", "one-class", "paper"]
 """The families of detectors, and the one that the weights take unless told otherwise."""
+RecogniserName = Literal["default", "views", "paper"]
+"""The recognisers, and the one that the weights take unless told otherwise."""
 _DEFAULT = "default"
 
 
@@ -52,6 +56,11 @@ class WeightsFolder:
         Of each detector that the weights hold, by its name.
     default_detector : str
         The one of them that is taken unless told otherwise.
+    recognisers : dict of str to Fusion or None
+        Of each recogniser that the weights hold, by its name; None where the repaired face alone
+        is read.
+    default_recogniser : str
+        The one of them that is taken unless told otherwise.
     files : frozenset of str
         Names of the files that the manifest lists; all are present and unaltered.
     manifest : dict
@@ -65,6 +74,8 @@ class WeightsFolder:
     latent_dim: int
     thresholds: dict[str, Thresholds]
     default_detector: str
+    recognisers: dict[str, Fusion | None]
+    default_recogniser: str
     files: frozenset[str]
     manifest: dict[str, Any]
 
@@ -90,8 +101,12 @@ class WeightsFolder:
                     name: Thresholds(float(pair["colour"]), float(pair["grey"]))
                     for name, pair in manifest["thresholds"].items()
                 },
-                # The first weights had a detector of that very name.
-                default_detector=str(manifest.get("default_detector", _DEFAULT)),
+                default_detector=str(manifest["default_detector"]),
+                recognisers={
+                    name: None if entry is None else Fusion.parse(entry)
+                    for name, entry in manifest["recognisers"].items()
+                },
+                default_recogniser=str(manifest["default_recogniser"]),
                 files=frozenset(manifest["files"]),
                 manifest=manifest,
             )
@@ -133,10 +148,23 @@ class WeightsFolder:
         ValueError
             If the weights have no such detector; names those that they have.
         """
-        found = self.default_detector if name == _DEFAULT else name
-        if found not in self.thresholds:
-            has = ", ".join(dict.fromkeys([_DEFAULT, *self.thresholds]))
-            raise ValueError(f"the weights in {self.path} have no detector {name!r}, only {has}")
+        return self._named("detector", name, self.default_detector, self.thresholds)
+
+    def recogniser(self, name: str) -> str:
+        """The recogniser that a name stands for: "default" is another name of one of them.
+
+        Raises
+        ------
+        ValueError
+            If the weights have no such recogniser; names those that they have.
+        """
+        return self._named("recogniser", name, self.default_recogniser, self.recognisers)
+
+    def _named(self, kind: str, name: str, default: str, known: Collection[str]) -> str:
+        found = default if name == _DEFAULT else name
+        if found not in known:
+            has = ", ".join(dict.fromkeys([_DEFAULT, *known]))
+            raise ValueError(f"the weights in {self.path} have no {kind} {name!r}, only {has}")
         return found
 
 
@@ -172,6 +200,8 @@ def _check_fit(folder: WeightsFolder, labels: tuple[str, ...]) -> None:
         )
     if folder.default_detector not in folder.thresholds:
         raise WeightsError(f"{path}: no thresholds of its detector {folder.default_detector!r}")
+    if folder.default_recogniser not in folder.recognisers:
+        raise WeightsError(f"{path}: no entry for its recogniser {folder.default_recogniser!r}")
 
 
 def _check_file(folder: Path, name: str, size: int, digest: str) -> None:

@@ -10,7 +10,7 @@ BackendName = Literal["auto", "onnxruntime", "torch"]
 
 
 def open_backend(
-    name: BackendName, weights: WeightsFolder, detector: str, threads: int | None
+    name: BackendName, weights: WeightsFolder, detector: str, recogniser: str, threads: int | None
 ) -> Backend:
     """Start an engine on checked weights.
 
@@ -19,8 +19,8 @@ def open_backend(
     name : {"auto", "onnxruntime", "torch"}
         "auto" takes onnxruntime where it is installed, else torch.
     weights : WeightsFolder
-    detector : str
-        One of those that the weights have, see `WeightsFolder.detector`.
+    detector, recogniser : str
+        Of those that the weights have, see `WeightsFolder.detector` and `WeightsFolder.recogniser`.
     threads : int or None
         None leaves the choice to the engine.
 
@@ -34,9 +34,9 @@ def open_backend(
     if name == "onnxruntime" or (name == "auto" and find_spec("onnxruntime")):
         from latent_ofer.backends.onnx import OnnxBackend
 
-        return OnnxBackend(weights, detector, threads)
+        return OnnxBackend(weights, detector, recogniser, threads)
     if not find_spec("torch"):
         raise ImportError("torch is not installed: pip install 'latent-ofer[train]'")
     from latent_ofer.backends.torch import TorchBackend
 
-    return TorchBackend.open(weights, detector, threads)
+    return TorchBackend.open(weights, detector, recogniser, threads)

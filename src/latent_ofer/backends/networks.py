@@ -9,7 +9,8 @@ from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.recogniser.fusion import Recogniser
+from latent_ofer.recogniser.cnn import ExpressionCNN
+from latent_ofer.recogniser.fusion import Recogniser, attention_grid
 from latent_ofer.reconstructor.unet import Reconstructor
 from latent_ofer.weights_folder import Thresholds
 
@@ -63,6 +64,23 @@ class DetectSynthetic(Detect):
         return self.regions.probability(faces)
 
 
+class DetectLabelled(Detect):
+    """Faces (B, 3, S, S) -> probability that each patch is hidden (B, 196)."""
+
+    def __init__(self, labelled: RegionDetector) -> None:
+        super().__init__()
+        self.labelled = labelled
+
+    @property
+    def network(self) -> RegionDetector:
+        """Trained on real covers that people have named, and on pasted ones."""
+        return self.labelled
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Probabilities, row-major."""
+        return self.labelled.probability(faces)
+
+
 class DetectOneClass(Detect):
     """Faces (B, 3, S, S) -> how unlike a clean face each patch is (B, 196).
 
@@ -105,8 +123,10 @@ class DetectPaper(Detect):
         return out
 
 
-class Recognise(nn.Module):
+class RecognisePaper(nn.Module):
     """Faces, latents, repaired patches -> logits (B, 8), attention (B, 14, 14)."""
+
+    reads = ("faces", "latents", "mask")
 
     def __init__(self, recogniser: Recogniser) -> None:
         super().__init__()
@@ -116,6 +136,28 @@ class Recognise(nn.Module):
         """As :class:`latent_ofer.recogniser.fusion.Recogniser`."""
         logits, attention = self.recogniser(faces, latents, mask)
         return logits, attention
+
+
+class RecogniseViews(nn.Module):
+    """Faces, patches to blank -> logits (B, 8), attention (B, 14, 14).
+
+    The answer is the mean of those to a face and its mirror image.
+    """
+
+    reads = ("faces", "mask")
+
+    def __init__(self, cnn: ExpressionCNN) -> None:
+        super().__init__()
+        self.cnn = cnn
+
+    def forward(self, faces: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, not calibrated, and where the heads look; sums to 1."""
+        logits, maps = self.cnn(faces, mask)
+        mirrored, mirrored_maps = self.cnn(faces.flip(3), mask.flip(2))
+        return (logits + mirrored) / 2, attention_grid((maps + mirrored_maps.flip(2)) / 2)
+
+
+Recognise = RecognisePaper | RecogniseViews
 
 
 @dataclass(frozen=True)
@@ -128,13 +170,14 @@ class Networks:
     detectors : dict of str to Detect
         By name.
     reconstructor : Reconstructor
-    recogniser : Recogniser
+    recognisers : dict of str to Recognise
+        By name.
     """
 
     mae: MaskedAutoencoder
     detectors: dict[str, Detect]
     reconstructor: Reconstructor
-    recogniser: Recogniser
+    recognisers: dict[str, Recognise]
 
     def graphs(self) -> dict[str, nn.Module]:
         """The modules to export, by the name of their graph."""
@@ -142,7 +185,7 @@ class Networks:
             "encoder": Encode(self.mae),
             **{f"detector_{name}": detect for name, detect in self.detectors.items()},
             "reconstructor": self.reconstructor,
-            "recogniser": Recognise(self.recogniser),
+            **{f"recogniser_{name}": reads for name, reads in self.recognisers.items()},
         }
 
     def signatures(self) -> dict[str, Signature]:
@@ -154,7 +197,10 @@ class Networks:
                 for name, detect in self.detectors.items()
             },
             "reconstructor": (["faces", "mask"], ["repaired"]),
-            "recogniser": (["faces", "latents", "mask"], ["logits", "attention"]),
+            **{
+                f"recogniser_{name}": (list(network.reads), ["logits", "attention"])
+                for name, network in self.recognisers.items()
+            },
         }
 
     def tensors(self) -> dict[str, Tensor]:

@@ -21,6 +21,11 @@ class Backend(Protocol):
         """Whether `detect` reads the latents; else they may be empty."""
         ...
 
+    @property
+    def recognises_on_latents(self) -> bool:
+        """Whether `recognise` reads the latents; else they may be empty."""
+        ...
+
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, N, D) of faces (B, 3, S, S) in [0, 1]."""
         ...
@@ -28,8 +33,8 @@ class Backend(Protocol):
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         """Scores (B, N), higher for patches more likely hidden.
 
-        A probability in the `synthetic` detector; standard deviations from what clean faces
-        have in the `one-class` one; a distance in the `paper` one (Eq. 1).
+        A probability in the `labelled` and `synthetic` detectors; standard deviations from what
+        clean faces have in the `one-class` one; a distance in the `paper` one (Eq. 1).
         """
         ...
 
@@ -38,5 +43,9 @@ class Backend(Protocol):
         ...
 
     def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
-        """Logits (B, 8) divided by the calibration temperature, and attention (B, 14, 14)."""
+        """Logits (B, 8) and attention (B, 14, 14), non-negative, of sum 1.
+
+        The mask's patches are blanked by the `views` recogniser; the `paper` one is told by it
+        which patches were repaired, and its logits are calibrated.
+        """
         ...

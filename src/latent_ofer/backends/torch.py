@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,20 +12,26 @@ from torch import Tensor, nn
 
 from latent_ofer.backends.networks import (
     Detect,
+    DetectLabelled,
     DetectOneClass,
     DetectPaper,
     DetectSynthetic,
     Networks,
+    Recognise,
+    RecognisePaper,
+    RecogniseViews,
 )
 from latent_ofer.backends.protocol import Floats, Mask
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
+from latent_ofer.detector.train_labelled import LabelledRecipe
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train import RecogniserRecipe
+from latent_ofer.recogniser.train_cnn import CnnRecipe
 from latent_ofer.reconstructor.train import ReconstructorRecipe
 from latent_ofer.reconstructor.unet import Reconstructor
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
@@ -37,23 +44,28 @@ class TorchBackend:
     ----------
     graphs : mapping of str to Module
         As `Networks.graphs` names them; a call needs its own alone. Put in evaluation mode.
-    detector : str
-        The family that `detect` asks.
+    detector, recogniser : str
+        Those that `detect` and `recognise` ask.
     """
 
-    def __init__(self, graphs: Mapping[str, nn.Module], detector: str) -> None:
+    def __init__(
+        self, graphs: Mapping[str, nn.Module], detector: str, recogniser: str = "views"
+    ) -> None:
         self._graphs = {name: graph.eval().requires_grad_(False) for name, graph in graphs.items()}
         self._detector = f"detector_{detector}"
+        self._recogniser = f"recogniser_{recogniser}"
 
     @classmethod
-    def open(cls, folder: WeightsFolder, detector: str, threads: int | None) -> "TorchBackend":
+    def open(
+        cls, folder: WeightsFolder, detector: str, recogniser: str, threads: int | None
+    ) -> "TorchBackend":
         """Start on checked weights; the manifest's recipes say how the networks are built.
 
         Parameters
         ----------
         folder : WeightsFolder
-        detector : str
-            One of those that the weights have.
+        detector, recogniser : str
+            Of those that the weights have.
         threads : int or None
             Threads of this process's torch; None leaves them as they are.
 
@@ -64,12 +76,23 @@ class TorchBackend:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load_networks(folder).graphs(), detector)
+        return cls(load_networks(folder).graphs(), detector, recogniser)
 
     @property
     def detects_on_latents(self) -> bool:
         """Whether the chosen detector's network does."""
         return self._graphs[self._detector].reads == "latents"
+
+    @property
+    def recognises_on_latents(self) -> bool:
+        """Whether the chosen recogniser's network does."""
+        return "latents" in self._recogniser_reads
+
+    @property
+    def _recogniser_reads(self) -> tuple[str, ...]:
+        network = self._graphs[self._recogniser]
+        assert isinstance(network, Recognise)
+        return network.reads
 
     def encode(self, faces: Floats) -> Floats:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
@@ -85,8 +108,10 @@ class TorchBackend:
         return self._run("reconstructor", faces, mask)[0]
 
     def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
-        """Logits (B, 8) divided by the calibration temperature, and attention (B, 14, 14)."""
-        logits, attention = self._run("recogniser", faces, latents, mask)
+        """Logits (B, 8) and attention (B, 14, 14)."""
+        given = {"faces": faces, "latents": latents, "mask": mask}
+        read = (given[name] for name in self._recogniser_reads)
+        logits, attention = self._run(self._recogniser, *read)
         return logits, attention
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
@@ -105,15 +130,20 @@ def load_networks(folder: WeightsFolder) -> Networks:
     WeightsError
         When a tensor is missing, of another shape, or not a number, or a detector is unknown.
     """
-    path = folder.file(WEIGHTS)
-    recipes = folder.manifest["recipes"]
+    return built_networks(folder.file(WEIGHTS), folder.manifest)
+
+
+def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
+    """`load_networks` from a file of weights and what its manifest says."""
+    recipes = manifest["recipes"]
     mae = MaeRecipe(**recipes["mae"]).build()
-    detector = DetectorRecipe(**recipes["detector"])
     networks = Networks(
         mae=mae,
-        detectors={name: _detector(name, mae, detector, path) for name in folder.thresholds},
+        detectors={name: _detector(name, mae, recipes, path) for name in manifest["thresholds"]},
         reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
-        recogniser=RecogniserRecipe(**recipes["recogniser"]).build(mae.dim),
+        recognisers={
+            name: _recogniser(name, mae, recipes, path) for name in manifest["recognisers"]
+        },
     )
     try:
         tensors = load_file(path)
@@ -126,9 +156,11 @@ def load_networks(folder: WeightsFolder) -> Networks:
     return networks
 
 
-def _detector(name: str, mae: MaskedAutoencoder, recipe: DetectorRecipe, path: Path) -> Detect:
-    # The first weights called the synthetic one "default".
-    if name in ("synthetic", "default"):
+def _detector(name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path) -> Detect:
+    if name == "labelled":
+        return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build())
+    recipe = DetectorRecipe(**recipes["detector"])
+    if name == "synthetic":
         return DetectSynthetic(RegionDetector(recipe.width))
     if name == "one-class":
         place = PlaceNetwork(recipe.place_width, mae.grid)
@@ -137,3 +169,13 @@ def _detector(name: str, mae: MaskedAutoencoder, recipe: DetectorRecipe, path: P
         sizes = (recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
         return DetectPaper(LatentSVDD(mae.dim, *sizes))
     raise WeightsError(f"{path}: this version knows no detector {name!r}")
+
+
+def _recogniser(
+    name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path
+) -> Recognise:
+    if name == "views":
+        return RecogniseViews(CnnRecipe(**recipes["recogniser"]).build())
+    if name == "paper":
+        return RecognisePaper(RecogniserRecipe(**recipes["recogniser_paper"]).build(mae.dim))
+    raise WeightsError(f"{path}: this version knows no recogniser {name!r}")

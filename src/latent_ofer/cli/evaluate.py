@@ -17,6 +17,7 @@ from latent_ofer.cli.options import (
     Data,
     Detector,
     Occluders,
+    ReadBy,
     Report,
     Runs,
     Sets,
@@ -39,6 +40,7 @@ Limit = Annotated[
 ]
 Hole = Literal["1-10", "10-20", "20-30", "30-40", "40-50", "50-60"]
 RUNS = Path("runs")
+COVERS = "ferplus_occlusions.csv"
 
 
 @evaluate.command()
@@ -92,6 +94,65 @@ def repair(
     chosen = [share for share in BINS if hole in (None, name_of(share))]
     figures = repair_test(data, runs / "cache", model.reconstruct, limit=limit, bins=chosen)
     print_report({"figure": "repair", **figures}, output)
+
+
+@evaluate.command("real-occlusion")
+def real_occlusion(
+    data: Data = Path(),
+    listed: Annotated[
+        Path | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="CSV of what covers each face (file, pass_a, pass_b, split); "
+            "ferplus_occlusions.csv of the data folder by default.",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["val", "dev"], typer.Option(help="dev decides, val only reports.")
+    ] = "val",
+    outlines: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of hidden patches of some of the faces."),
+    ] = None,
+    runs: Runs = RUNS,
+    detector: Detector = "default",
+    recogniser: ReadBy = "default",
+    backend: Backend = "auto",
+    weights: Weights = None,
+    threads: Threads = None,
+    limit: Limit = None,
+    output: Report = None,
+) -> None:
+    """Real covers on FERPlus faces: found, told from faces with nothing, and read right.
+
+    By cover, faces on which both looks agree; against the faces over which neither saw anything.
+    """
+    from latent_ofer.datasets.covers import read_covers, read_outlines
+    from latent_ofer.datasets.ferplus import read_ferplus
+    from latent_ofer.datasets.pool import FacePool
+    from latent_ofer.evaluation.real_covers import evaluate_real_covers
+    from latent_ofer.evaluation.recognition import SEED
+    from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+
+    folder = WeightsFolder.open(weights or SHIPPED)
+    model = LatentOFER.from_pretrained(
+        weights, backend, threads=threads, detector=detector, recogniser=recogniser
+    )
+    pool = FacePool([read_ferplus(data, split, runs / "cache").as_face_set()])
+    covers = read_covers(listed or data / COVERS, {"val": "valid"}.get(split, split))
+    outlined = {} if outlines is None else read_outlines(outlines)
+    rng = np.random.default_rng(SEED)
+    about = {
+        "figure": "real-occlusion",
+        "split": split,
+        "seed": SEED,
+        "detector": folder.detector(detector),
+        "recogniser": folder.recogniser(recogniser),
+    }
+    figures = evaluate_real_covers(pool, covers, outlined, model, rng, limit)
+    print_report({**about, **figures}, output)
 
 
 @evaluate.command()
@@ -212,7 +273,7 @@ def detection_speed(
 
     folder = WeightsFolder.open(weights or SHIPPED)
     name = folder.detector(detector)
-    engine = open_backend(backend, folder, name, threads)
+    engine = open_backend(backend, folder, name, folder.default_recogniser, threads)
     about = {"figure": "detection speed", "detector": name, "threads": threads}
     print_report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
 

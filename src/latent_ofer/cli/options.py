@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latent_ofer.errors import DataError
-from latent_ofer.weights_folder import DetectorName
+from latent_ofer.weights_folder import DetectorName, RecogniserName
 
 if TYPE_CHECKING:
     from latent_ofer.datasets.sources import NamedSet
@@ -38,7 +38,16 @@ Detector = Annotated[
     DetectorName,
     typer.Option(
         help="Occlusion detector: the weights' default, or one of the families by name: trained "
-        "on pasted objects, a model of clean faces alone, the paper's deep SVDD."
+        "on real covers and pasted objects, on pasted objects alone, a model of clean faces "
+        "alone, the paper's deep SVDD."
+    ),
+]
+ReadBy = Annotated[
+    RecogniserName,
+    typer.Option(
+        "--recogniser",
+        help="What reads the expression: the weights' default, a small CNN on three views of the "
+        "face, or the paper's on the repaired face and picked latents.",
     ),
 ]
 Threads = Annotated[

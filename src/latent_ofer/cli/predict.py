@@ -31,6 +31,7 @@ def predict(
     ] = 8,
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
+    recogniser: options.ReadBy = "default",
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces that pass the networks at a time.")
     ] = 32,
@@ -47,7 +48,9 @@ def predict(
     """
     from latent_ofer.pipeline import LatentOFER
 
-    model = LatentOFER.from_pretrained(weights, backend=backend, detector=detector, threads=threads)
+    model = LatentOFER.from_pretrained(
+        weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
+    )
     images = list(_images(paths))
     make_folder(output / "figures" if figures else output)
     good = [path for path, error in images if error is None]

@@ -86,6 +86,11 @@ class FacePool:
         return [subject and f"{source}/{subject}" for source, subject in known]
 
     @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Source and base name of each face."""
+        return [(faces.sources[place], faces.names[place]) for faces, place in self._places()]
+
+    @property
     def tags(self) -> list[Mapping[str, str]]:
         """What else is known of each face: age, sex, race ..."""
         return [faces.tags[place] for faces, place in self._places()]

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.covers import SHIPPED_COVERS
 from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.listing import Listing
 from latent_ofer.datasets.pool import FacePool, read_pool
@@ -20,8 +21,8 @@ from latent_ofer.errors import DataError
 from latent_ofer.occlusion.cutouts import DEV_CATEGORIES, Cutout, load_cutouts
 
 Split = Literal["train", "dev", "val", "test"]
-Need = Literal["faces", "labels", "objects"]
-"""What a stage may be trained on: all faces, those with a label, cut-outs."""
+Need = Literal["faces", "labels", "objects", "covers"]
+"""What a stage may be trained on: all faces, those with a label, cut-outs, named covers."""
 
 ARCHIVES: Mapping[Need, tuple[str, ...]] = MappingProxyType(
     {"faces": ("faces.zip", "ferplus.zip"), "labels": ("ferplus.zip",)}
@@ -156,6 +157,8 @@ class Sources:
         for need in needs:
             if need == "objects":
                 found[self._objects.name] = _content_sha256(self._objects)
+            elif need == "covers":
+                found |= {path.name: file_sha256(path) for path in SHIPPED_COVERS}
             elif self.sets:
                 found |= self._set_digests
             else:

@@ -20,6 +20,8 @@ class RegionDetector(nn.Module):
         Channels at the resolution of the patches; 128 gives 0.9 M parameters.
     grid : int
         Patches a side.
+    types : int
+        Kinds of cover that it tells apart; 0 for none.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class RegionDetector(nn.Module):
     threshold_colour: Tensor
     threshold_grey: Tensor
 
-    def __init__(self, width: int, grid: int = 14) -> None:
+    def __init__(self, width: int, grid: int = 14, types: int = 0) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             _layer(3, width // 4, stride=2),
@@ -43,6 +45,7 @@ class RegionDetector(nn.Module):
         self.context = nn.Conv2d(width, width, 1)
         self.last = _layer(width, width)
         self.score = nn.Conv2d(width, 1, 1)
+        self.kinds = nn.Conv2d(width, types, 1) if types else None
         self.register_buffer("threshold_colour", torch.tensor(0.5))
         self.register_buffer("threshold_grey", torch.tensor(0.5))
 
@@ -58,11 +61,34 @@ class RegionDetector(nn.Module):
         (B, N) float
             Logits, row-major; positive where a patch is more likely hidden than not.
         """
+        out: Tensor = self.score(self.features(faces)).flatten(1)
+        return out
+
+    def typed(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Score patches, and say what kind of cover lies over each.
+
+        Parameters
+        ----------
+        faces : (B, 3, S, S) float in [0, 1]
+
+        Returns
+        -------
+        scores : (B, N) float
+            Logits, as `forward` gives them.
+        types : (B, T, N) float
+            Logits of each kind, whether it hides the patch or not.
+        """
+        assert self.kinds is not None
+        x = self.features(faces)
+        return self.score(x).flatten(1), self.kinds(x).flatten(2)
+
+    def features(self, faces: Tensor) -> Tensor:
+        """Faces (B, 3, S, S) in [0, 1] -> what is known of each patch (B, width, 14, 14)."""
         x = self.stem((faces - MEAN) / STD) + self.place
         for block in self.blocks:
             x = x + block(x)
         x = x + self.context(x.mean((2, 3), keepdim=True))
-        out: Tensor = self.score(self.last(x)).flatten(1)
+        out: Tensor = self.last(x)
         return out
 
     def probability(self, faces: Tensor) -> Tensor:

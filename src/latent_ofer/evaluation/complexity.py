@@ -75,28 +75,36 @@ def pipeline_complexity(weights: Path | None, detector: DetectorName) -> Pipelin
     networks = load_networks(folder)
     graphs = networks.graphs()
     detects = networks.detectors[folder.detector(detector)]
+    reads = networks.recognisers[folder.default_recogniser]
     used = {
         "encoder": [
             value for name, value in networks.mae.named_parameters() if not name.startswith(DECODER)
         ],
         "detector": list(detects.network.parameters()),
         "repair": list(networks.reconstructor.parameters()),
-        "recogniser": list(networks.recogniser.parameters()),
+        "recogniser": list(reads.parameters()),
     }
     faces = torch.rand(1, 3, SIZE, SIZE)
     latents = torch.rand(1, GRID**2, networks.mae.dim)
     mask = torch.zeros(1, GRID, GRID, dtype=torch.bool)
     mask[:, 4:10, 4:10] = True
+    given = {"faces": faces, "latents": latents, "mask": mask}
     inputs = {
         "encoder": (graphs["encoder"], (faces,)),
         "detector": (detects, (faces if detects.reads == "faces" else latents,)),
         "repair": (graphs["reconstructor"], (faces, mask)),
-        "recogniser": (graphs["recogniser"], (faces, latents, mask)),
+        "recogniser": (reads, tuple(given[key] for key in reads.reads)),
     }
-    flops = {stage: flops_of(graph, *given) for stage, (graph, given) in inputs.items()}
+    flops = {stage: flops_of(graph, *taken) for stage, (graph, taken) in inputs.items()}
     everything = numbers_in([value for values in used.values() for value in values])
-    once = flops["encoder"] + flops["detector"] + flops["recogniser"]
-    again = flops["repair"] + flops["encoder"] + flops["recogniser"]
+    # The encoder runs for those who read its latents; other recognisers see two views more.
+    latents_read = detects.reads == "latents" or "latents" in reads.reads
+    once = flops["encoder"] * latents_read + flops["detector"] + flops["recogniser"]
+    again = flops["repair"]
+    if "latents" in reads.reads:
+        again += flops["encoder"] + flops["recogniser"]
+    else:
+        again += 2 * flops["recogniser"]
     return PipelineComplexity(
         Complexity(everything, once + again),
         Complexity(everything, once),

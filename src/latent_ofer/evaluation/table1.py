@@ -84,7 +84,7 @@ def shipped_detector(
     name: str, folder: WeightsFolder, backend: BackendName, threads: int | None
 ) -> Detectors:
     """One of the detectors of a folder of weights."""
-    engine = open_backend(backend, folder, name, threads)
+    engine = open_backend(backend, folder, name, folder.default_recogniser, threads)
     model = LatentOFER(engine, folder.thresholds[name], folder.image_size)
 
     def score(faces: Pixels) -> dict[str, NDArray[Any]]:

@@ -14,13 +14,15 @@ _ORIENTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw p
 _Conversion = Callable[[Image.Image], Image.Image]
 
 
-def upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
+def upright_rgb(image: Image.Image, stored: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Decode the first frame of an opened image.
 
     Parameters
     ----------
     image : PIL image
         Of any mode; loaded by this call.
+    stored : (H, W, 3) or (H, W) uint8, optional
+        Its pixels as the file holds them, of mode RGB or L: the image is not loaded then.
 
     Returns
     -------
@@ -28,13 +30,17 @@ def upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
         RGB in sRGB, over white, turned as EXIF says.
     """
     # In strips, so that no second full-size picture exists beside the result.
-    image.load()
+    if stored is None:
+        image.load()
     to_rgb = _conversion(image)
     width, height = image.size
     result = np.empty((height, width, 3), dtype=np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         bottom = min(top + _STRIP_ROWS, height)
-        strip = image if height <= _STRIP_ROWS else image.crop((0, top, width, bottom))
+        if stored is not None:
+            strip = Image.fromarray(stored[top:bottom])
+        else:
+            strip = image if height <= _STRIP_ROWS else image.crop((0, top, width, bottom))
         # Much quicker than np.asarray, which asks Pillow for its array interface.
         pixels = np.frombuffer(to_rgb(strip).tobytes(), dtype=np.uint8)
         result[top:bottom] = pixels.reshape(bottom - top, width, 3)

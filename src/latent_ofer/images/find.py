@@ -16,6 +16,7 @@ from PIL import Image
 
 from latent_ofer.errors import WeightsError
 from latent_ofer.images.align import TEMPLATE_112, similarity, warp
+from latent_ofer.telemetry import quiet_onnxruntime
 
 LONG_SIDES: Final = (1600, 320)
 """Sizes of the coarse looks: small faces in the first, faces that fill the photo in the second."""
@@ -86,8 +87,7 @@ class FaceFinder:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        import onnxruntime
-
+        onnxruntime = quiet_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:

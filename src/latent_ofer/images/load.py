@@ -18,12 +18,17 @@ from PIL import Image
 from latent_ofer.errors import ImageError, ImageErrorCode
 from latent_ofer.images import formats
 from latent_ofer.images.colour import upright_rgb
+from latent_ofer.images.damage import DamagedError
+from latent_ofer.images.jpeg import strict_pixels
+from latent_ofer.images.webp import check_webp
 
 MAX_BYTES: Final = 20 * 2**20
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE: Final = 20_000
 MAX_PIXELS_OF_ALL_SCANS: Final = 20 * MAX_PIXELS
 """A progressive JPEG may repaint the picture without end; this many pixels take a few seconds."""
+
+_REMEDY: Final = "get a fresh copy"
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
 
@@ -156,6 +161,8 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
         _check_size(*announced, name)
     try:
         with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"), _muted(kind == "TIFF"):
+            if kind == "WebP" and announced is not None:
+                check_webp(data, announced[0] * announced[1])
             if kind == "PNG":
                 with Image.open(io.BytesIO(data), formats=["PNG"]) as checked:
                     _check_size(*checked.size, name)
@@ -163,9 +170,14 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
             with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
                 _check_size(*image.size, name)
                 _check_scans(kind, data, image, name)
-                return upright_rgb(image)
+                stored = strict_pixels(data, image.mode) if kind == "JPEG" else None
+                return upright_rgb(image, stored)
     except (ImageError, MemoryError):
         raise
+    except DamagedError as problem:
+        raise _error(
+            problem.code, name, f"damaged {kind} file: {problem.reason}", _REMEDY
+        ) from None
     except Image.DecompressionBombError:
         raise _error(
             "too_many_pixels", name, f"more than {MAX_PIXELS // 10**6} megapixels", "shrink it"

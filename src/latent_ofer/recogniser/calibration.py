@@ -20,8 +20,8 @@ from latent_ofer.recogniser.train import (
 from latent_ofer.training.checkpoint import describe, load_weights, save_weights
 from latent_ofer.training.recipe import load_recipe
 
-STAGE = "calibration"
-PARENTS = ("mae", "detector", "reconstructor", "recogniser")
+STAGE = "calibration_paper"
+PARENTS = ("mae", "detector", "reconstructor", "recogniser_paper")
 TEMPERATURES = torch.logspace(-0.7, 0.7, 281)
 
 
@@ -39,7 +39,7 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float:
 
 def train_calibration(sources: Sources, runs: Path, config: str, repair: Repair) -> Path:
     """Fit the temperature on dev faces, clean and repaired; returns the path of its weights."""
-    recipe = load_recipe(RecogniserRecipe, config, "recogniser")
+    recipe = load_recipe(RecogniserRecipe, config, "recogniser_paper")
     mae = load_mae(runs, config)
     net = load_recogniser(runs, config, mae.dim)
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)

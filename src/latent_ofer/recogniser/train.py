@@ -31,7 +31,7 @@ from latent_ofer.training.loop import Job, Resume, fit, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
-STAGE = "recogniser"
+STAGE = "recogniser_paper"
 CNN_RUN = "recogniser_cnn"
 CNN_KEYS = ("heads", "head_width", "dropout", "erase")
 NEEDS: tuple[Need, ...] = ("labels", "objects")

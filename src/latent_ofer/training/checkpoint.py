@@ -82,6 +82,11 @@ def parents_of(runs: Path, *stages: str) -> dict[str, str]:
     return {stage: file_sha256(load_weights(runs / stage).path) for stage in stages}
 
 
+def is_trained(runs: Path, stage: str) -> bool:
+    """Whether a stage has finished weights in `runs`."""
+    return (runs / stage / WEIGHTS).exists()
+
+
 def start_digest(runs: Path) -> str | None:
     """SHA-256 of the weights that the stages of `runs` start from, None for random ones."""
     path = runs / START / MODEL

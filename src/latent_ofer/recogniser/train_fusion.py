@@ -1,0 +1,106 @@
+"""How much each view of a face counts, and how sure the answer is: fitted on dev faces."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from latent_ofer.datasets.pool import FacePool, protocol_copy
+from latent_ofer.datasets.sources import Need, Sources
+from latent_ofer.progress import track
+from latent_ofer.recogniser.views import VIEWS, Fusion
+from latent_ofer.training.checkpoint import describe, load_weights, save_weights
+from latent_ofer.training.recipe import Recipe
+
+STAGE = "fusion"
+NEEDS: tuple[Need, ...] = ("labels", "objects")
+DEV_SEED = 1
+AT_ONCE = 32
+STEPS = 100
+
+Pixels = NDArray[np.uint8]
+Views = tuple[NDArray[np.float32], NDArray[np.float64]]
+"""Logits (3, B, 8) of `VIEWS`, hidden shares (B,)."""
+See = Callable[[Pixels], Views]
+
+
+class FusionRecipe(Recipe):
+    """Recipe of the fusion: only `epoch_images`, the dev faces behind objects, matters."""
+
+
+def train_fusion(
+    sources: Sources, runs: Path, recipe: FusionRecipe, parents: Sequence[str], see: See
+) -> Path:
+    """Fit on dev faces with a label, as they are and behind objects; returns the weights' path."""
+    about = describe(recipe, sources.digests(*NEEDS), runs, parents)
+    pool = sources.labelled("dev")
+    pool = pool.take(np.flatnonzero(pool.labels >= 0))
+    copied = pool.take(np.arange(min(len(pool), recipe.epoch_images or len(pool))))
+    cutouts = sources.cutouts("dev")
+
+    def behind_object(rows: NDArray[np.int64]) -> Pixels:
+        natives = [copied.native(int(row)) for row in rows]
+        return np.stack([protocol_copy(face, cutouts, DEV_SEED)[0] for face in natives])
+
+    seen = [_seen(pool, pool.batch, see), _seen(copied, behind_object, see)]
+    logits = torch.from_numpy(np.concatenate([views for views, _ in seen], 1))
+    share = torch.from_numpy(np.concatenate([shares for _, shares in seen])).float()
+    labels = torch.from_numpy(np.concatenate([pool.labels, copied.labels]))
+    return save_weights(runs / STAGE, fitted(logits, share, labels), about)
+
+
+def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See) -> Views:
+    batches = np.array_split(np.arange(len(pool)), -(-len(pool) // AT_ONCE))
+    parts = [see(faces(rows)) for rows in track(batches, len(batches), "views of dev faces")]
+    return np.concatenate([v for v, _ in parts], 1), np.concatenate([s for _, s in parts])
+
+
+def fitted(logits: Tensor, share: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Factors with the least cross-entropy.
+
+    Parameters
+    ----------
+    logits : (3, n, 8) float
+        Of `VIEWS`.
+    share : (n,) float
+        Hidden share of each face; where it is 0 the views are one.
+    labels : (n,) int64
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``before`` (), ``after`` (3, 2), as `views.Fusion` has them.
+    """
+    centred = logits - logits.mean(2, keepdim=True)
+    before = torch.ones((), requires_grad=True)
+    after = torch.zeros(len(VIEWS), 2)
+    after[:, 0] = 1 / len(VIEWS)
+    after.requires_grad_()
+    hidden = share > 0
+
+    def loss() -> Tensor:
+        factors = after[:, :1] + after[:, 1:] * share[hidden]
+        fused = (factors[..., None] * centred[:, hidden]).sum(0)
+        alone = F.cross_entropy(before * centred[0], labels)
+        return alone + (F.cross_entropy(fused, labels[hidden]) if hidden.any() else 0)
+
+    optimiser = torch.optim.LBFGS([before, after], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def step() -> Tensor:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    optimiser.step(step)
+    return {"before": before.detach(), "after": after.detach()}
+
+
+def load_fusion(runs: Path) -> Fusion:
+    """The fitted factors."""
+    tensors = load_weights(runs / STAGE).tensors
+    return Fusion.parse({name: tensor.tolist() for name, tensor in tensors.items()})

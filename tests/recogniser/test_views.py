@@ -1,0 +1,52 @@
+"""Three views of a face become one answer."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from latent_ofer.recogniser.train_fusion import fitted
+from latent_ofer.recogniser.views import Fusion
+
+RNG = np.random.default_rng(3)
+
+
+def test_the_fused_answer_is_a_weighted_sum_by_the_hidden_share() -> None:
+    fusion = Fusion(1.0, ((0.5, -0.2), (0.3, 1.0), (0.0, 0.4)))
+    views = [RNG.standard_normal((4, 8)).astype(np.float32) for _ in range(3)]
+    share = np.array([0.1, 0.2, 0.5, 0.9])
+    found = fusion.of(views, share)
+    for row in range(4):
+        wanted = np.zeros(8)
+        for logits, (a, b) in zip(views, fusion.after, strict=True):
+            wanted += (a + b * share[row]) * (logits[row] - logits[row].mean())
+        np.testing.assert_allclose(found[row], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"before": 1.0, "after": [[1, 0]]},
+        {"before": 1.0},
+        {"before": "much", "after": [[1, 0]] * 3},
+    ],
+)
+def test_an_entry_that_is_no_fusion_is_refused(entry: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Fusion.parse(entry)
+
+
+def test_fitting_learns_which_view_to_trust_and_how_far() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(8, (4000,), generator=generator)
+    told = F.one_hot(labels, 8).float()
+    noise = torch.randn(3, 4000, 8, generator=generator)
+    # The face as it came is overconfident and right; the repaired one says nothing.
+    logits = torch.stack([8 * told + 4 * noise[0], 2 * told + noise[1], 3 * noise[2]])
+    share = torch.full((4000,), 0.3)
+    share[:1000] = 0
+    factors = fitted(logits, share, labels)
+    weight = factors["after"][:, 0] + 0.3 * factors["after"][:, 1]
+    # For one of eight with noise s and signal m, the best factor is m / s^2.
+    assert float(factors["before"]) == pytest.approx(8 / 16, abs=0.05)
+    assert weight.tolist() == pytest.approx([8 / 16, 2, 0], abs=0.25)
