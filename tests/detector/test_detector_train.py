@@ -15,6 +15,7 @@ from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.one_class import KINDS
+from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.train import load_detector, train_detector
 from latent_ofer.detector.train_one_class import LEAST_SCALE
@@ -220,6 +221,18 @@ def test_training_leaves_all_detectors_in_one_file(runs: Path, config: str, data
     assert list(weights.about["parents"]) == ["mae"]
     assert sorted(weights.about["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
     assert set(weights.about["dev_auroc"]) == {"synthetic", "one-class", "paper"}
+
+
+def test_the_radius_leaves_a_share_of_nu_of_the_clean_training_latents_outside(
+    runs: Path, config: str, data: Path
+) -> None:
+    recipe = load_recipe(DetectorRecipe, config, "detector")
+    mae, svdd = load_mae(runs, config), load_detector(runs, config).paper
+    pool = Sources(data, runs / "cache").pool("train")
+    rows = np.random.default_rng(recipe.seed).permutation(len(pool))[: recipe.svdd_faces]
+    distances = apply(lambda x: svdd(mae.encode(x)[:, 1:]), pool.batch(rows))
+    outside = float((distances > svdd.radius).float().mean())
+    assert recipe.svdd_nu == 0.25 and outside == pytest.approx(0.25, abs=0.03)
 
 
 def test_the_one_class_detector_is_calibrated_on_clean_dev_faces(

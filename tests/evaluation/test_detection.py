@@ -1,13 +1,16 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from archives import write_archives
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
+from latent_ofer.evaluation import detection
 from latent_ofer.evaluation.bootstrap import resample_counts
-from latent_ofer.evaluation.detection import scored
+from latent_ofer.evaluation.detection import evaluate_detection, scored
 from latent_ofer.evaluation.detection_figures import (
     Scored,
     by_group,
@@ -58,6 +61,19 @@ def test_a_detector_that_sees_the_objects_is_nearly_perfect() -> None:
     assert report["accuracy"]["value"] > 0.98
     for name in ("auroc", "average_precision", "accuracy", "precision", "recall"):
         assert report[name]["low"] <= report[name]["value"] <= report[name]["high"]
+
+
+def test_faces_and_objects_are_those_that_training_has_never_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detection, "evaluate_masked_faces", lambda *_: {})
+    data = write_archives(tmp_path / "data")
+    limits = Thresholds(0.3, 0.3)
+    report = evaluate_detection(data, tmp_path / "cache", greenness, limits)
+    for kind in ("colour", "grey"):
+        assert report[kind]["n"] == 2
+        groups = {name for name in report[kind]["by_group"] if name.startswith("occluder")}
+        assert groups == {"occluder: hand"}
 
 
 def test_a_blind_detector_scores_one_half() -> None:

@@ -212,6 +212,10 @@ def test_detectors_that_are_not_trained_say_so_and_the_rest_is_measured(tmp_path
     assert report["detectors"]["paper"]["colour"]["n"] == 2
     assert report["detectors"][shipped[0]]["grey"]["n"] == 2
     assert report["seed"] == 7 and report["split"] == "val"
+    for kind in ("colour", "grey"):
+        groups = report["detectors"]["paper"][kind]["by_group"]
+        # The one category that training has never seen.
+        assert {name for name in groups if name.startswith("occluder")} == {"occluder: hand"}
 
 
 def test_the_report_has_a_row_for_each_kind_and_detector_and_the_paper_beside(

@@ -88,6 +88,16 @@ def test_aligning_puts_the_landmarks_onto_the_template(
         assert np.linalg.norm(centre_near(aligned, point) - point) < 0.15 + 0.15 / scale
 
 
+@pytest.mark.parametrize("size", [56, 112, 224])
+def test_a_crop_of_another_size_shows_the_same_part_of_the_photo(size: int) -> None:
+    # Seen at the size of the template, so that half a pixel of a small crop shows.
+    face, points = dotted(448)
+    photo = np.pad(face, ((40, 40), (60, 60), (0, 0)))
+    aligned = align_face(photo, points + (60, 40), size)
+    for point in (TEMPLATE_112 + 0.5) * size / 112 - 0.5:
+        assert np.linalg.norm(centre_near(aligned, point) - point) < 0.15
+
+
 def test_a_face_on_the_template_stays_as_it_is() -> None:
     face, landmarks = drawn_face()
     smooth = np.array(Image.fromarray(face).resize((28, 28), 4).resize((112, 112), 3))

@@ -90,6 +90,31 @@ def test_a_face_cut_by_the_edge_is_found_and_its_box_stays_inside(
     assert min(face.box) >= 0
 
 
+@pytest.mark.parametrize(("score", "found"), [(0.79, 0), (0.81, 1)])
+def test_a_proposal_is_a_face_when_the_second_look_is_surer_than_four_fifths(
+    finder: FaceFinder,
+    portrait: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+    score: float,
+    found: int,
+) -> None:
+    class Unsure:
+        """The network, no surer of anything than `score`."""
+
+        def __init__(self, session: object) -> None:
+            self.session = session
+
+        def get_inputs(self) -> object:
+            return self.session.get_inputs()  # type: ignore[attr-defined]
+
+        def run(self, *inputs: object) -> object:
+            boxes, scores, points = self.session.run(*inputs)  # type: ignore[attr-defined]
+            return boxes, np.minimum(scores, score), points
+
+    monkeypatch.setattr(finder, "_session", Unsure(finder._session))
+    assert len(finder.find(np.array(portrait))) == found
+
+
 def test_noise_and_specks_have_no_faces(finder: FaceFinder) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     assert finder.find(noise) == []

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from archives import RECIPES, write_archives
+from archives import write_archives
 from fakes import RED
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.recogniser.copies import augmented, pool_with_copies
-from latent_ofer.recogniser.train import RecogniserRecipe
-from latent_ofer.training.recipe import load_recipe
+from latent_ofer.training.recipe import Recipe
 
 Faces = NDArray[np.uint8]
 ABOUT = {"data": {"ferplus.zip": "a"}, "parents": {"detector": "b", "reconstructor": "c"}}
@@ -75,8 +74,7 @@ def test_a_copy_comes_with_its_own_repaired_face_and_mask_and_a_clean_face_with_
 
 
 def test_moved_faces_take_their_masks_with_them(tmp_path: Path) -> None:
-    (tmp_path / "recogniser.yaml").write_text(RECIPES["recogniser"])
-    recipe = load_recipe(RecogniserRecipe, str(tmp_path), "recogniser")
+    recipe = Recipe(epochs=1, batch_size=4, learning_rate=0.001)
     sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
     pool = pool_with_copies(sources, "train", ABOUT, painted, 6, seed=0)
     found = 0

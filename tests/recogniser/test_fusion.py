@@ -134,6 +134,25 @@ def test_attention_of_the_recogniser_sums_to_one_and_half_the_latents_are_picked
     assert recogniser.picks == 98
 
 
+def test_the_recogniser_reads_the_most_attended_latents_and_no_others(
+    recogniser: Recogniser,
+) -> None:
+    faces, latents, mask = inputs(1)
+    with torch.no_grad():
+        first, attention = recogniser(faces, latents, mask)
+        ranked = attention.flatten().sort().values
+        # Half of the width of the soft edge to either side of the middle is read in part.
+        middle, reach = (ranked[97] + ranked[98]) / 2, 0.1 / 196 / 2
+        least = attention.flatten() < middle - reach
+        most = attention.flatten() > middle + reach
+        assert least.sum() > 20 and most.sum() > 20
+        other = torch.randn_like(latents)
+        answer, _ = recogniser(faces, torch.where(least[None, :, None], other, latents), mask)
+        assert torch.equal(answer, first)
+        answer, _ = recogniser(faces, torch.where(most[None, :, None], other, latents), mask)
+        assert not torch.allclose(answer, first, atol=1e-4)
+
+
 def test_a_face_alone_is_recognised_as_in_a_batch(recogniser: Recogniser) -> None:
     faces, latents, mask = inputs(3)
     with torch.no_grad():

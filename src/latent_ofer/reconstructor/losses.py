@@ -1,9 +1,10 @@
 """What the repair network learns from (paper, Eq. 4-5, without the adversarial terms).
 
-Two departures from Eq. 5. There are no discriminators, hence no L_d and L_df. And the
-frozen features of the consistency loss L_c come from the teacher's second stage instead of
-VGG-16: no ImageNet weights are needed, and at 112 px these features have the self-assembly
-layer's own shape, 128 channels in 14 x 14 cells, as relu4_3 has in the paper.
+Four departures from Eq. 5. There are no discriminators, hence no L_d and L_df. L_re looks at the
+hole alone. The recipes weigh L_sc by 0.02, the paper by 1. And the frozen features of the
+consistency loss L_c come from the teacher's second stage instead of VGG-16: no ImageNet weights
+are needed, and at 112 px these features have the self-assembly layer's own shape, 128 channels in
+14 x 14 cells, as relu4_3 has in the paper.
 """
 
 import torch
