@@ -36,6 +36,7 @@ class Stages:
         self._backend = backend
         self._thresholds = thresholds
 
+    @np.errstate(all="ignore")
     def read(self, faces: Pixels, labels: int, landmarks: Sequence[Landmarks]) -> list[Reading]:
         """All stages; faces without a hidden patch skip the repair.
 
@@ -57,6 +58,7 @@ class Stages:
                 after[index] = expression
         return [Reading(*parts) for parts in zip(before, after, occlusions, repaired, strict=True)]
 
+    @np.errstate(all="ignore")
     def detect(self, faces: Pixels) -> list[Occlusion]:
         """What hides each face."""
         planes = arrays.to_planes(faces)
@@ -65,10 +67,12 @@ class Stages:
         scores = self._backend.detect(planes, latents)
         return self._occlusions(faces, scores, [None] * len(faces))
 
+    @np.errstate(all="ignore")
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""
         return arrays.to_pixels(self._backend.reconstruct(arrays.to_planes(faces), masks))
 
+    @np.errstate(all="ignore")
     def recognise(self, faces: Pixels, masks: Mask) -> list[Expression]:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
         planes = arrays.to_planes(faces)

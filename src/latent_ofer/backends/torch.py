@@ -1,5 +1,8 @@
 """The second engine: the same networks in torch, with the same answers."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +42,7 @@ class TorchBackend:
     detector : str
         One of those that the weights have.
     threads : int or None
-        Threads of this process's torch; None leaves them as they are.
+        Threads of torch during a call; None leaves them as they are.
 
     Raises
     ------
@@ -48,9 +51,11 @@ class TorchBackend:
     """
 
     def __init__(self, folder: WeightsFolder, detector: str, threads: int | None) -> None:
-        if threads is not None:
-            torch.set_num_threads(threads)
-        networks = load_networks(folder)
+        self._threads = threads
+        self._process = os.getpid()
+        # The first values, which the weights replace, are not taken from the user's random numbers.
+        with torch.random.fork_rng(devices=[]), self._switches():
+            networks = load_networks(folder)
         self._graphs = {
             name: graph.eval().requires_grad_(False) for name, graph in networks.graphs().items()
         }
@@ -82,10 +87,30 @@ class TorchBackend:
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
         inputs = [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
-        with torch.inference_mode():
+        with torch.inference_mode(), self._switches():
             outputs = self._graphs[name](*inputs)
         several = (outputs,) if isinstance(outputs, Tensor) else outputs
         return [tensor.numpy() for tensor in several]
+
+    @contextmanager
+    def _switches(self) -> Iterator[None]:
+        """Run as torch does in a fresh process, and leave the user's switches as they were."""
+        # After a fork, a team of threads that the parent had started would be waited for in vain.
+        threads = self._threads if os.getpid() == self._process else 1
+        found = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+        found_threads = torch.get_num_threads()
+        try:
+            torch.set_default_dtype(torch.float32)
+            torch.set_float32_matmul_precision("highest")
+            if threads is not None:
+                torch.set_num_threads(threads)
+            with torch.device("cpu"), torch.autocast("cpu", enabled=False):
+                yield
+        finally:
+            torch.set_default_dtype(found[0])
+            torch.set_float32_matmul_precision(found[1])
+            if threads is not None:
+                torch.set_num_threads(found_threads)
 
 
 def load_networks(folder: WeightsFolder) -> Networks:
