@@ -42,6 +42,7 @@ class Stages:
         self._thresholds = thresholds
         self._fusion = fusion
 
+    @np.errstate(all="ignore")
     def read(self, faces: Pixels, labels: int, landmarks: Sequence[Landmarks]) -> list[Reading]:
         """All stages; faces without a hidden patch skip the repair.
 
@@ -70,6 +71,7 @@ class Stages:
         masks = _masks(self.detect(faces))
         return self.reconstruct(faces, masks), masks
 
+    @np.errstate(all="ignore")
     def detect(self, faces: Pixels) -> list[Occlusion]:
         """What hides each face."""
         planes = arrays.to_planes(faces)
@@ -78,10 +80,12 @@ class Stages:
         scores = self._backend.detect(planes, latents)
         return self._occlusions(faces, scores, [None] * len(faces))
 
+    @np.errstate(all="ignore")
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
         """The faces with their hidden patches, masks (B, 14, 14), filled in."""
         return arrays.to_pixels(self._filled(arrays.to_planes(faces), masks))
 
+    @np.errstate(all="ignore")
     def recognise(self, faces: Pixels, masks: Mask) -> list[Expression]:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
         planes = arrays.to_planes(faces)

@@ -139,7 +139,22 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped(kind: str) -> None:
     np.testing.assert_array_equal(loaded[0, :, 1], [0, 1, 128, 255])
 
 
-@pytest.mark.parametrize("top", [1.0, 255.0, 65535.0, 1e6])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_deep_grey_is_scaled_by_the_bits_that_its_values_need(kind: str, bits: int) -> None:
+    grey = FACE[..., 1]
+    deep = np.rint(grey / 255 * (2**bits - 1)).astype(np.uint16)
+    loaded = load_image(encoded(Image.fromarray(deep), kind)).astype(int)
+    assert np.abs(loaded[..., 0] - grey).max() <= 1
+
+
+def test_deep_grey_beyond_sixteen_bits_is_scaled_by_its_highest_value() -> None:
+    values = np.array([[0, 50_000, 100_000]], np.int32)
+    loaded = load_image(encoded(Image.fromarray(values), "TIFF"))
+    np.testing.assert_allclose(loaded[0, :, 0], [0, 127.5, 255], atol=0.5)
+
+
+@pytest.mark.parametrize("top", [1.0, 255.0, 4095.0, 65535.0, 1e6])
 def test_float_grey_is_scaled_by_its_range(top: float) -> None:
     values = np.array([[0, top / 2, top]], np.float32)
     loaded = load_image(encoded(Image.fromarray(values), "TIFF"))

@@ -1,6 +1,8 @@
 """The second engine: the same networks in torch, with the same answers."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +48,22 @@ class TorchBackend:
         As `Networks.graphs` names them; a call needs its own alone. Put in evaluation mode.
     detector, recogniser : str
         Those that `detect` and `recognise` ask.
+    threads : int or None
+        Threads of torch during a call; None leaves them as they are.
     """
 
     def __init__(
-        self, graphs: Mapping[str, nn.Module], detector: str, recogniser: str = "views"
+        self,
+        graphs: Mapping[str, nn.Module],
+        detector: str,
+        recogniser: str = "views",
+        threads: int | None = None,
     ) -> None:
         self._graphs = {name: graph.eval().requires_grad_(False) for name, graph in graphs.items()}
         self._detector = f"detector_{detector}"
         self._recogniser = f"recogniser_{recogniser}"
+        self._threads = threads
+        self._process = os.getpid()
 
     @classmethod
     def open(
@@ -67,16 +77,17 @@ class TorchBackend:
         detector, recogniser : str
             Of those that the weights have.
         threads : int or None
-            Threads of this process's torch; None leaves them as they are.
+            Threads of torch during a call; None leaves them as they are.
 
         Raises
         ------
         WeightsError
             When a tensor is missing or does not fit.
         """
-        if threads is not None:
-            torch.set_num_threads(threads)
-        return cls(load_networks(folder).graphs(), detector, recogniser)
+        # The first values, which the weights replace, are not taken from the user's random numbers.
+        with torch.random.fork_rng(devices=[]), _fresh_switches(threads):
+            networks = load_networks(folder)
+        return cls(networks.graphs(), detector, recogniser, threads)
 
     @property
     def detects_on_latents(self) -> bool:
@@ -116,10 +127,31 @@ class TorchBackend:
 
     def _run(self, name: str, *arrays: NDArray[np.generic]) -> list[Floats]:
         inputs = [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]
-        with torch.inference_mode():
+        # After a fork, a team of threads that the parent had started would be waited for in vain.
+        threads = self._threads if os.getpid() == self._process else 1
+        with torch.inference_mode(), _fresh_switches(threads):
             outputs = self._graphs[name](*inputs)
         several = (outputs,) if isinstance(outputs, Tensor) else outputs
         return [tensor.numpy() for tensor in several]
+
+
+@contextmanager
+def _fresh_switches(threads: int | None) -> Iterator[None]:
+    """Run as torch does in a fresh process, and leave the user's switches as they were."""
+    found = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    found_threads = torch.get_num_threads()
+    try:
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision("highest")
+        if threads is not None:
+            torch.set_num_threads(threads)
+        with torch.device("cpu"), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.set_default_dtype(found[0])
+        torch.set_float32_matmul_precision(found[1])
+        if threads is not None:
+            torch.set_num_threads(found_threads)
 
 
 def load_networks(folder: WeightsFolder) -> Networks:

@@ -18,6 +18,7 @@ _MARGIN: Final = 4
 """Reduced pixels around what a crop needs, for the reach of the bicubic kernel."""
 
 
+@np.errstate(all="ignore")
 def align_face(
     image: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int = TEMPLATE_SIZE
 ) -> NDArray[np.uint8]:
@@ -45,6 +46,7 @@ def align_face(
     return warp(image, similarity(landmarks, template), size)
 
 
+@np.errstate(all="ignore")
 def similarity(
     landmarks: NDArray[np.floating], template: NDArray[np.floating]
 ) -> NDArray[np.float64]:
@@ -78,6 +80,7 @@ def similarity(
     return np.column_stack((turn, target_mean - turn @ source_mean))
 
 
+@np.errstate(all="ignore")
 def warp(image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
     """Resample the square that a similarity maps to ``size`` x ``size`` pixels.
 
@@ -142,6 +145,7 @@ def _reduced_patch(
     return Image.fromarray(np.pad(pixels, pads, mode="edge")), origin
 
 
+@np.errstate(all="ignore")
 def square_crop(image: NDArray[np.uint8], size: int = TEMPLATE_SIZE) -> NDArray[np.uint8]:
     """Bring a ready face crop of any size and shape into the networks' frame.
 

@@ -11,6 +11,8 @@ from PIL import Image, ImageCms
 _STRIP_ROWS: Final = 256
 _ORIENTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
 """Where Pillow keeps what says how a picture is turned, TIFF's tags apart."""
+_FULL_SCALES: Final = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""White in deep grey; values that need more bits go by the highest among them."""
 _Conversion = Callable[[Image.Image], Image.Image]
 
 
@@ -109,13 +111,15 @@ def _over_white(strip: Image.Image) -> Image.Image:
 
 
 def _scaling(image: Image.Image) -> _Conversion:
-    """Scale deep grey to 8 bits by the range that its values need; nothing is clipped."""
+    """Scale deep grey to 8 bits by the bits that its values need; nothing is clipped.
+
+    The file's depth says little: cameras and scanners put 8, 10 or 12 bits into 16.
+    """
     lowest, highest = (float(np.nan_to_num(v)) for v in image.getextrema())
-    full = 65535.0
-    if image.mode == "F":
-        full = next((v for v in (1.0, 255.0, 65535.0) if highest <= v), highest)
-    elif highest > full:
-        full = 2.0**31 - 1
+    if image.mode == "F" and highest <= 1:
+        full = 1.0
+    else:
+        full = next((v for v in _FULL_SCALES if highest <= v), highest)
     low = min(lowest, 0.0)
     key = image.info.get("transparency")
 

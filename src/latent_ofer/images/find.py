@@ -96,6 +96,7 @@ class FaceFinder:
             _weights(), options, providers=["CPUExecutionProvider"]
         )
 
+    @np.errstate(all="ignore")
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         """Find all faces with at least 24 px between the eyes, rolled up to 45 degrees.
 

@@ -5,7 +5,6 @@ import io
 import os
 import stat
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from latent_ofer.errors import ImageError, ImageErrorCode
 from latent_ofer.images import formats
 from latent_ofer.images.colour import upright_rgb
 from latent_ofer.images.damage import DamagedError
 from latent_ofer.images.jpeg import strict_pixels
+from latent_ofer.images.pillow_switches import known_switches
 from latent_ofer.images.webp import check_webp
 
 MAX_BYTES: Final = 20 * 2**20
@@ -33,9 +33,17 @@ _REMEDY: Final = "get a fresh copy"
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[Any]
 
 _ONE_AT_A_TIME: Final = threading.Lock()
-"""Bounds memory whatever the number of threads; the filters of `warnings` are process-wide."""
+"""Bounds memory whatever the number of threads; Pillow's switches are process-wide."""
+if hasattr(os, "register_at_fork"):
+    # A process forked while another thread decodes would find it locked for ever.
+    os.register_at_fork(
+        before=_ONE_AT_A_TIME.acquire,
+        after_in_parent=_ONE_AT_A_TIME.release,
+        after_in_child=_ONE_AT_A_TIME.release,
+    )
 
 
+@np.errstate(all="ignore")
 def load_image(source: ImageSource) -> NDArray[np.uint8]:
     """Decode one image, upright, over white, in sRGB.
 
@@ -60,9 +68,12 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     try:
         if isinstance(source, Image.Image):
             _check_size(*source.size, name)
-            with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
-                return upright_rgb(source)
-        if isinstance(source, bytes):
+            unread = _unread_file(source)
+            if unread is None:
+                with _ONE_AT_A_TIME, known_switches():
+                    return upright_rgb(source)
+            data = unread
+        elif isinstance(source, bytes):
             data = source
         elif name is not None:
             data = _read(name)
@@ -122,6 +133,22 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.array(array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2))
 
 
+def _unread_file(image: Image.Image) -> bytes | None:
+    """The file of a PIL image that was opened and nothing else: Pillow would repair it silently."""
+    file = getattr(image, "fp", None)
+    if not isinstance(image, ImageFile.ImageFile) or file is None or not image.tile:
+        return None
+    if image.tell() or getattr(image, "decoderconfig", None):  # another frame, or a draft
+        return None
+    place = file.tell()
+    file.seek(0)
+    data: bytes = file.read(MAX_BYTES + 1)
+    file.seek(place)
+    # Whatever else Pillow opens for its user is welcome as pixels.
+    small = len(data) <= MAX_BYTES
+    return data if small and formats.kind_of(data) in formats.SUPPORTED else None
+
+
 def _read(path: str) -> bytes:
     try:
         status = os.stat(path)
@@ -160,7 +187,7 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     if announced is not None:
         _check_size(*announced, name)
     try:
-        with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"), _muted(kind == "TIFF"):
+        with _ONE_AT_A_TIME, known_switches(), _muted(kind == "TIFF"):
             if kind == "WebP" and announced is not None:
                 check_webp(data, announced[0] * announced[1])
             if kind == "PNG":
