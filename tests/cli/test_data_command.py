@@ -8,6 +8,7 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
+from archives import write_faces
 from latent_ofer.cli.main import app
 from latent_ofer.datasets.registry import SETS
 from whole_sets import LAYOUTS, noise, write_whole
@@ -41,6 +42,23 @@ def test_a_whole_set_is_counted_and_nothing_is_wrong(rafdb: Path) -> None:
     assert ["published", "12,271", "3,068"] in rows
     assert "1 = surprise (4)" in result.stdout
     assert result.stdout.strip().endswith("Nothing wrong.")
+
+
+def test_the_line_on_dev_tells_who_is_in_training_too(rafdb: Path, tmp_path: Path) -> None:
+    write_faces(tmp_path, (5, 3, 1))
+    told = run("check", "faces", tmp_path / "faces.zip").stdout
+    assert (
+        "Dev: 3 of 8 training faces; 0 of somebody who is in training too, "
+        "0 with the very same pixels as a training face."
+    ) in told
+    assert json.loads(run("check", "faces", tmp_path / "faces.zip", "--json").stdout)["dev"] == {
+        "faces": 3,
+        "training": 5,
+        "of_people_in_training": 0,
+        "copies_of_training": 0,
+    }
+    # Of photos of unnamed people only the prepared faces would tell.
+    assert "Dev:" not in run("check", "raf-db", rafdb).stdout
 
 
 def test_problems_are_grouped_and_json_has_all(rafdb: Path) -> None:

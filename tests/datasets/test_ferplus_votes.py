@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latent_ofer.datasets.archives import is_dev
 from latent_ofer.datasets.ferplus import majority, soft_targets
 
 VOTES = st.lists(st.integers(0, 10), min_size=10, max_size=10)
@@ -58,8 +57,3 @@ def test_unknown_and_no_face_leave_the_soft_targets() -> None:
     targets = soft_targets(np.array([[4, 0, 0, 1, 3, 2, 0, 0, 6, 5], [1] * 10]))
     assert np.allclose(targets[0], [4 / 9, 0, 0, 0, 3 / 9, 2 / 9, 0, 0])
     assert targets[1].tolist() == [0] * 8
-
-
-def test_dev_is_chosen_by_the_hash_of_the_base_name() -> None:
-    dev = [number for number in range(60) if is_dev(f"FER2013Train/fer{number:07d}.png")]
-    assert dev == [0, 8, 13, 32, 36, 39, 48, 53, 55, 56]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archives import TWINS, write_faces, write_ferplus
+from archives import TWINS, of_split, write_faces, write_ferplus
 from helpers import drawn_face
 from latent_ofer.datasets.archives import archive, decoded, file_sha256
 from latent_ofer.datasets.faces import read_faces
@@ -28,7 +28,7 @@ def test_a_face_comes_with_its_own_pixels_and_landmarks(tmp_path: Path) -> None:
     write_faces(tmp_path, sizes=(3, 2, 1))
     pixels, points = drawn_face(seed=4)
     dev = read_faces(tmp_path, "dev", tmp_path / "cache")
-    assert np.array_equal(dev.images[1], pixels)
+    assert np.array_equal(dev.images[1], of_split(pixels, "dev"))
     assert np.allclose(dev.landmarks[1], points, atol=0.051)
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from archives import write_archives
-from latent_ofer.datasets.archives import file_sha256, is_dev
+from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.ferplus import majority, read_ferplus, soft_targets
 from latent_ofer.datasets.sources import NamedSet, Sources
 from latent_ofer.errors import DataError
@@ -107,7 +108,7 @@ def test_a_named_set_comes_with_its_labels_and_splits(named: Sources) -> None:
     assert len(train) + len(dev) == 24 and len(test) == 2
     for pool, kept in ((train, False), (dev, True)):
         faces = [pool.native(row) for row in range(len(pool))]
-        assert {is_dev(face.name) for face in faces} == {kept}
+        assert {in_dev("", face.image) for face in faces} == {kept}
         assert {face.source for face in faces} == {"folder"}
         angry = ["angry" in face.name for face in faces]
         assert (pool.labels == np.where(angry, 4, 1)).all()

@@ -95,7 +95,8 @@ def check(
 
     Counts pictures by split and class, codes and people.
 
-    Finds missing and unreadable files, unknown codes, copies, people in two splits.
+    Finds missing and unreadable files, unknown codes, copies, people in two splits, and in dev
+    and training.
 
     Exit code: 0 nothing wrong, 1 problems found, 2 cannot be read as that set.
     """
@@ -179,6 +180,13 @@ def _print(report: "CheckReport") -> None:
             f"Copies: {copies.exact:,} with the very same pixels ({copies.exact_across:,} across "
             f"splits), {copies.near:,} nearly the same across splits, "
             f"{copies.near_within:,} nearly the same within a split (no problem)."
+        )
+    if report.dev is not None:
+        dev = report.dev
+        lines.append(
+            f"Dev: {dev.faces:,} of {dev.faces + dev.training:,} training faces; "
+            f"{dev.of_people_in_training:,} of somebody who is in training too, "
+            f"{dev.copies_of_training:,} with the very same pixels as a training face."
         )
     for line in [*lines, *report.notes]:
         _say(line)

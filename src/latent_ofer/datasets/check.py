@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.box import cropped
-from latent_ofer.datasets.check_report import CheckReport, CodeCount, CopyCounts, SplitCounts
+from latent_ofer.datasets.check_report import (
+    CheckReport,
+    CodeCount,
+    CopyCounts,
+    DevCounts,
+    SplitCounts,
+)
+from latent_ofer.datasets.dev_check import DevCheck
 from latent_ofer.datasets.duplicates import HELD_OUT, Duplicates, Fingerprints
 from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
 from latent_ofer.datasets.people import subjects_in_two_splits
@@ -43,9 +50,9 @@ def check(
         problems += subjects_in_two_splits(listing.samples)
     if whole and not any(problem.kind == "empty_class" for problem in problems):
         problems += _empty_classes(listing)
-    copies = None
+    copies = dev = None
     if decode:
-        duplicates, unreadable = _open_all(listing, workers)
+        duplicates, dev, unreadable = _open_all(listing, workers)
         problems += unreadable + _copy_problems(listing.samples, duplicates)
         notes += duplicates.notes
         copies = _copy_counts(listing.samples, duplicates)
@@ -59,6 +66,7 @@ def check(
         _code_counts(listing.samples),
         published.get("all"),
         copies,
+        dev,
         problems,
         notes,
     )
@@ -120,15 +128,16 @@ def _code_counts(samples: list[Sample]) -> list[CodeCount]:
     ]
 
 
-def _open_all(listing: Listing, workers: int) -> tuple[Duplicates, list[Problem]]:
+def _open_all(listing: Listing, workers: int) -> tuple[Duplicates, DevCounts | None, list[Problem]]:
     """Decode every picture once; a picture listed several times counts by its first sample."""
     samples = listing.samples
     told_missing = any(problem.kind == "missing_image" for problem in listing.problems)
-    prints = Fingerprints(len(samples))
+    prints, dev = Fingerprints(len(samples)), DevCheck(listing)
     problems = []
     for row, picture in _pictures(listing, workers):
         if not isinstance(picture, ImageError):
             prints.add(row, picture)
+            dev.add(row, picture)
             continue
         path = samples[row].path
         if listing.pictures.exists(path):
@@ -136,7 +145,8 @@ def _open_all(listing: Listing, workers: int) -> tuple[Duplicates, list[Problem]
         elif not told_missing:
             message = f"{path}: listed but not there; expected at {listing.root / path}."
             problems.append(Problem("missing_image", path, message))
-    return prints.duplicates([sample.split for sample in samples]), problems
+    duplicates = prints.duplicates([sample.split for sample in samples])
+    return duplicates, dev.counts(prints.digests), problems
 
 
 def _pictures(

@@ -62,6 +62,26 @@ class CopyCounts:
 
 
 @dataclass(frozen=True)
+class DevCounts:
+    """Whether the faces kept for dev are strangers to the others of the training split.
+
+    Attributes
+    ----------
+    faces, training : int
+        Those kept for dev, and the others.
+    of_people_in_training : int
+        Dev faces of somebody who is among the others too.
+    copies_of_training : int
+        Dev faces with the very same pixels as one of the others.
+    """
+
+    faces: int
+    training: int
+    of_people_in_training: int
+    copies_of_training: int
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """What `check` found.
 
@@ -76,6 +96,9 @@ class CheckReport:
         Pictures of all splits together, where only that is published.
     copies : CopyCounts or None
         None where the pictures were not opened.
+    dev : DevCounts or None
+        None where the pictures were not opened, where there is no training face, or where only
+        the prepared faces would tell which are dev: photos of unnamed people.
     problems : list of Problem
     notes : list of str
     """
@@ -86,6 +109,7 @@ class CheckReport:
     codes: list[CodeCount]
     published: int | None
     copies: CopyCounts | None
+    dev: DevCounts | None
     problems: list[Problem]
     notes: list[str]
 
@@ -104,6 +128,7 @@ class CheckReport:
             "codes": [vars(code) for code in self.codes],
             "published": self.published,
             "copies": vars(self.copies) if self.copies else None,
+            "dev": vars(self.dev) if self.dev else None,
             "problems": [vars(problem) for problem in self.problems],
             "notes": self.notes,
         }

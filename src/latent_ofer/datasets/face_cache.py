@@ -1,7 +1,8 @@
 """Prepared faces in a folder: made once, by one process at a time, and gone on with when killed.
 
-``images.raw`` holds the faces that could be made, ``records.raw`` one record for each sample. Both
-only grow while they are made, in a folder that gets its name at the end.
+``images.raw`` holds the faces that could be made, ``dev.raw`` those of them that are dev,
+``records.raw`` one record for each sample. They only grow while they are made, in a folder that
+gets its name at the end.
 """
 
 import json
@@ -10,7 +11,7 @@ import shutil
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.cache import NoRoomError, alone, to_disk, written_to
+from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.listing import Sample
 from latent_ofer.datasets.main_face import MainFace, MainFaces
 from latent_ofer.datasets.workers import mapped
@@ -28,9 +30,12 @@ from latent_ofer.progress import track
 
 KEPT: Final = (b"as_is", b"aligned", b"squared")
 RECORD: Final = np.dtype(
-    [("how", "S24"), ("colour", "?"), ("landmarks", "<f8", (5, 2)), ("crc", "<u4")]
+    [("how", "S24"), ("colour", "?"), ("dev", "?"), ("landmarks", "<f8", (5, 2)), ("crc", "<u4")]
 )
-"""How a sample's face was made or why there is none; colour; pixels; CRC-32 of the face."""
+"""How a sample's face was made or why there is none; colour; kept for dev; pixels; CRC-32 of the
+face."""
+FILES: Final = ("images.raw", "dev.raw")
+"""Of the faces: in which one a face stands is its record's ``dev``."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class FaceCache:
         Named after the content; there only when complete.
     samples : sequence of Sample
         In the order of the cache.
+    training : int
+        So many of them, the first, are training faces, some of which become dev.
     shape : tuple of int
         (112, 112, 3) or (48, 48).
     maker : MainFaces
@@ -91,6 +98,7 @@ class FaceCache:
     name: str
     folder: Path
     samples: Sequence[Sample]
+    training: int
     shape: tuple[int, ...]
     maker: MainFaces
 
@@ -98,11 +106,12 @@ class FaceCache:
         """(n,) `RECORD`, one a sample."""
         return np.fromfile(self.folder / "records.raw", dtype=RECORD)
 
-    def images(self) -> NDArray[np.uint8]:
-        """(m, *shape), memory-mapped: the faces of the m >= 1 samples whose record is `KEPT`."""
-        return np.memmap(self.folder / "images.raw", dtype=np.uint8, mode="r").reshape(
-            -1, *self.shape
-        )
+    def images(self, dev: bool) -> NDArray[np.uint8]:
+        """(m, *shape), memory-mapped: the faces of the m samples `KEPT` for dev, or not for it."""
+        path = self.folder / FILES[dev]
+        if not path.stat().st_size:  # an empty file cannot be mapped
+            return np.empty((0, *self.shape), dtype=np.uint8)
+        return np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, *self.shape)
 
     def summary(self) -> Prepared:
         """What became of the samples."""
@@ -144,34 +153,54 @@ class FaceCache:
         """Prepare the samples from `done` on, and say what became of all."""
         left = self.samples[done:]
         with (
-            (folder / "images.raw").open("ab") as images,
+            ExitStack() as opened,
             (folder / "records.raw").open("ab") as records,
             closing(mapped(self.maker.of, left, workers)) as faces,
         ):
-            for face in track(faces, len(left), f"preparing {self.name}"):
+            files = [opened.enter_context((folder / name).open("ab")) for name in FILES]
+            for row, face in enumerate(track(faces, len(left), f"preparing {self.name}"), done):
+                record = self._record(row, face)
                 if isinstance(face, MainFace) and face.image is not None:
-                    images.write(face.image.data)
-                records.write(_record(face).tobytes())
-            to_disk(images)
-            to_disk(records)
+                    files[int(record["dev"][0])].write(face.image.data)
+                records.write(record.tobytes())
+            for stream in (*files, records):
+                to_disk(stream)
         write_text(folder / "summary.json", json.dumps(asdict(self._counted(folder)), indent=1))
+
+    def _record(self, row: int, face: MainFace | ImageError) -> NDArray[np.void]:
+        record = np.zeros(1, dtype=RECORD)
+        if isinstance(face, ImageError):
+            record["how"] = face.code
+            return record
+        record["how"] = face.how
+        record["landmarks"] = face.landmarks
+        if face.image is not None:
+            record["colour"] = face.image.ndim == 3 and (face.image != face.image[..., :1]).any()
+            record["crc"] = zlib.crc32(face.image.data)
+            subject = self.samples[row].subject
+            record["dev"] = row < self.training and in_dev(subject, face.image)
+        return record
 
     def _recovered(self, folder: Path) -> int:
         """How many samples an earlier run has left ready; cuts off what it left half."""
-        images, records = folder / "images.raw", folder / "records.raw"
-        if not images.exists() or not records.exists():
+        records, *files = (folder / name for name in ("records.raw", *FILES))
+        if not all(path.exists() for path in (records, *files)):
             shutil.rmtree(folder, ignore_errors=True)
             return 0
         found = np.fromfile(records, dtype=RECORD)
         kept = np.isin(found["how"], KEPT)
         whole = 0
-        with images.open("rb") as stream:
+        with ExitStack() as opened:
+            streams = [opened.enter_context(path.open("rb")) for path in files]
             for record, is_kept in zip(found, kept, strict=True):
+                stream = streams[int(record["dev"])]
                 if is_kept and zlib.crc32(stream.read(self._face_bytes)) != record["crc"]:
                     break
                 whole += 1
         os.truncate(records, whole * RECORD.itemsize)
-        os.truncate(images, int(kept[:whole].sum()) * self._face_bytes)
+        for dev, path in enumerate(files):
+            count = int((kept[:whole] & (found["dev"][:whole] == dev)).sum())
+            os.truncate(path, count * self._face_bytes)
         return whole
 
     def _counted(self, folder: Path) -> Prepared:
@@ -187,16 +216,3 @@ class FaceCache:
             left_out,
             {name: self.samples[how.index(name)].path for name in left_out},
         )
-
-
-def _record(face: MainFace | ImageError) -> NDArray[np.void]:
-    record = np.zeros(1, dtype=RECORD)
-    if isinstance(face, ImageError):
-        record["how"] = face.code
-        return record
-    record["how"] = face.how
-    record["landmarks"] = face.landmarks
-    if face.image is not None:
-        record["colour"] = face.image.ndim == 3 and (face.image != face.image[..., :1]).any()
-        record["crc"] = zlib.crc32(face.image.data)
-    return record

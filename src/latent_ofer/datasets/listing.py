@@ -62,6 +62,11 @@ class Sample:
     box: tuple[float, float, float, float] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def trains(self) -> bool:
+        """Whether it is a training face, and no copy of a held-out one (tag ``twin``)."""
+        return self.split == "train" and self.tags.get("twin") != "yes"
+
 
 @dataclass(frozen=True)
 class Problem:

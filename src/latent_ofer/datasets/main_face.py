@@ -26,6 +26,8 @@ Box = tuple[float, float, float, float]
 How = Literal["as_is", "aligned", "squared", "no_face"]
 """A 48 px crop taken as it is; found and aligned; a crop without a face found, squared; none."""
 
+SMALL: Final = frozenset({"fer2013", "ferplus"})
+"""Sets of 48 px grey crops, which are taken as they are."""
 LEAST_OVERLAP: Final = 0.2
 """Intersection over union below which a face is not the one that a sample's box is about."""
 
@@ -76,7 +78,7 @@ class MainFaces:
         """
         picture = self.pictures.read(sample.path)
         if self.small:
-            return MainFace("as_is", _small_grey(picture), TEMPLATE_48)
+            return MainFace("as_is", small_grey(picture), TEMPLATE_48)
         if picture.ndim == 2:
             picture = np.repeat(picture[..., None], 3, axis=2)
         face = main_face(self._finder.find(picture), picture.shape[1::-1], sample.box)
@@ -152,8 +154,8 @@ def _overlap(one: Box, other: Box) -> float:
     return shared / union if union else 0.0
 
 
-def _small_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Copies of FER2013 as pictures come in three equal channels, and some enlarged."""
+def small_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A crop of FER2013 as it was, (48, 48): copies come in three equal channels, some enlarged."""
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=2)
     square = square_crop(picture, NATIVE_SIZE)

@@ -10,26 +10,23 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.face_cache import KEPT, FaceCache, Prepared
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.ferplus import NATIVE_SIZE, soft_targets
 from latent_ofer.datasets.fingerprint import fingerprint
 from latent_ofer.datasets.listing import Listing, Sample
-from latent_ofer.datasets.main_face import MainFaces
+from latent_ofer.datasets.main_face import SMALL, MainFaces
 from latent_ofer.errors import DataError
 from latent_ofer.images.align import TEMPLATE_SIZE
 from latent_ofer.labels import EXPRESSIONS
 
 Split = Literal["train", "dev", "val", "test"]
-Part = Literal["train", "dev", "twin", "val", "test"]
+Part = Literal["train", "twin", "val", "test"]
 
-VERSION: Final = 1
-"""Of how faces are found and aligned: another one makes every cache anew."""
-SMALL: Final = frozenset({"fer2013", "ferplus"})
-"""Sets of 48 px grey crops, which are taken as they are."""
-PARTS: Final[tuple[Part, ...]] = ("train", "dev", "twin", "val", "test")
-"""Order of the faces in the cache: with each split in one piece, none is copied to memory."""
+VERSION: Final = 2
+"""Of how faces are found, aligned and kept for dev: another one makes every cache anew."""
+PARTS: Final[tuple[Part, ...]] = ("train", "twin", "val", "test")
+"""Order of the faces in the cache: with each in one piece, none is copied to memory."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,10 @@ def prepare(
     ----------
     listing : Listing
     split : {"train", "dev", "val", "test"}
-        dev is an eighth of the set's own training split, by the hash of the person where samples
-        have one (so that nobody is in both), else of the base name; train is the rest. Training
-        faces with the tag ``twin`` are in neither.
+        dev is an eighth of the set's own training split, as `dev_split.in_dev` picks: by the
+        person where samples name one, else by the pixels of the prepared face, so that nobody
+        and no copy of a face is in both; train is the rest. Training faces with the tag ``twin``
+        are in neither.
     cache_dir : Path
         Folder of prepared faces.
     crops : bool
@@ -120,18 +118,13 @@ def content_key(listing: Listing, *, crops: bool, cache_dir: Path | None = None)
     return _sha256([f"{VERSION} {crops} {listing.name}", pictures, *said])
 
 
-def part_of(sample: Sample) -> Part:
-    """Where a sample belongs; see `prepare`."""
-    if sample.split != "train":
-        return sample.split
-    if sample.tags.get("twin") == "yes":
-        return "twin"
-    nothing = np.empty(0, dtype=np.uint8)
-    return "dev" if in_dev(sample.subject or sample.path, nothing) else "train"
+def _part_of(sample: Sample) -> Part:
+    """Where a sample belongs, dev and training still together."""
+    return "twin" if sample.split == "train" and not sample.trains else sample.split
 
 
 def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
-    parts = [part_of(sample) for sample in listing.samples]
+    parts = [_part_of(sample) for sample in listing.samples]
     names = _unique([sample.path for sample in listing.samples])
     order = sorted(range(len(parts)), key=lambda row: PARTS.index(parts[row]))
     samples = [listing.samples[row] for row in order]
@@ -143,6 +136,7 @@ def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
         listing.name,
         cache_dir / f"{listing.name}-{key[:16]}",
         samples,
+        parts.count("train"),
         (NATIVE_SIZE, NATIVE_SIZE) if small else (TEMPLATE_SIZE, TEMPLATE_SIZE, 3),
         MainFaces(listing.pictures, crops, small),
     )
@@ -168,13 +162,15 @@ def _face_set(plan: _Plan, split: Split) -> FaceSet:
     kept = np.flatnonzero(np.isin(records["how"], KEPT))
     if not len(kept):
         raise DataError(f"No face to work with. {plan.cache.summary()}")
-    of_split = np.flatnonzero(np.array(plan.parts)[kept] == split)
+    dev, part = split == "dev", "train" if split == "dev" else split
+    of_file = kept[records["dev"][kept] == dev]
+    of_split = np.flatnonzero(np.array(plan.parts)[of_file] == part)
     here = slice(of_split[0], of_split[-1] + 1) if len(of_split) else slice(0, 0)
-    rows = kept[here]
+    rows = of_file[here]
     samples = [plan.cache.samples[row] for row in rows]
     chosen = records[rows]
     return FaceSet(
-        plan.cache.images()[here],
+        plan.cache.images(dev)[here],
         chosen["landmarks"],
         chosen["colour"],
         [plan.cache.name] * len(rows),

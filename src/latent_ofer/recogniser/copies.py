@@ -154,7 +154,9 @@ def pool_with_copies(
     """
     clean = sources.labelled(split)
     chosen = clean.take(np.arange(min(copies, len(clean))))
-    data = hashlib.sha256(str(about["data"]).encode()).hexdigest()
+    faces = [chosen.native(row) for row in range(len(chosen))]
+    said = [str(about["data"]), *(f"{face.source}/{face.name}" for face in faces)]
+    data = hashlib.sha256("\n".join(said).encode()).hexdigest()
     parts = [data, about["parents"]["detector"], about["parents"]["reconstructor"]]
     key = "-".join([*(part[:8] for part in parts), str(len(chosen)), str(seed)])
     target = sources.cache / f"{split}-{key}.npz"
