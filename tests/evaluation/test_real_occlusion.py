@@ -6,6 +6,7 @@ import pytest
 
 from chosen import Oracle, chosen_faces, entrant
 from latent_ofer.datasets.ferplus_sets import read_tables
+from latent_ofer.datasets.prepare import prepare
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.chosen_faces import choose_listed
 from latent_ofer.evaluation.real_occlusion import TABLES, evaluate_real_occlusion, without_data
@@ -70,6 +71,14 @@ def test_a_list_takes_its_faces_from_wherever_the_tables_lie(tmp_path: Path) -> 
     assert [tags["occlusion"] for tags in faces.tags] == ["1", "2"]
     assert faces.about["list"] == "jianfei_occlusion_list.txt, 2 of its 3 faces here"
     assert faces.about["split"] == "test"
+
+
+def test_every_face_of_a_set_is_taken_dev_among_them(tmp_path: Path) -> None:
+    folder = write_ferplus_tables(tmp_path, {"Training": 24})
+    listing = read_tables(folder / "fer2013new.csv", folder / "fer2013.csv")
+    dev = prepare(listing, "dev", tmp_path / "cache", crops=True)
+    faces = choose_listed(listing, None, tmp_path / "cache", None, 7)
+    assert len(dev) > 0 and len(faces) == len(listing.samples) == 23
 
 
 def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ def choose_listed(
     splits = Counter(sample.split for sample in listing.samples)
     about["split"] = " + ".join(f"{SPLITS.get(split, split)}" for split in sorted(splits))
     crops = data_set(listing.name).crops
-    sets = [prepare(listing, split, cache, crops=crops) for split in sorted(splits)]
+    parts: list[Split] = ["dev"] if "train" in splits else []
+    parts += sorted(splits)
+    sets = [prepare(listing, part, cache, crops=crops) for part in parts]
     about["prepared"] = str(summary(listing, cache, crops=crops))
     digests = {listing.name: content_key(listing, crops=crops, cache_dir=cache)}
     return _chosen(sets, digests, about, limit, seed)
