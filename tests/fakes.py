@@ -33,6 +33,10 @@ class FakeBackend:
     def detects_on_latents(self) -> bool:
         return False
 
+    @property
+    def recognises_on_latents(self) -> bool:
+        return True
+
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         self.batches.append(len(faces))
         cells = patches(faces)
@@ -49,6 +53,23 @@ class FakeBackend:
         logits = 8 * levels + mask.mean(axis=(1, 2), dtype=np.float32)[:, None] * np.arange(8)
         attention = latents.mean(axis=2).reshape(-1, 14, 14)
         return logits.astype(np.float32), attention
+
+
+class ViewsBackend(FakeBackend):
+    """One whose recogniser reads no latents and does not look at the patches of the mask."""
+
+    @property
+    def recognises_on_latents(self) -> bool:
+        return False
+
+    def encode(self, faces: Floats) -> Floats:
+        raise AssertionError("nobody reads latents")
+
+    def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
+        assert not latents.size
+        pixels = mask.repeat(8, axis=1).repeat(8, axis=2)[:, None]
+        seen = np.where(pixels, np.float32(0), faces)
+        return super().recognise(seen, patches(seen), np.zeros_like(mask))
 
 
 @dataclass(frozen=True)

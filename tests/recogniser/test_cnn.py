@@ -48,7 +48,9 @@ def test_a_face_hidden_whole_is_no_division_by_zero() -> None:
 
 def test_what_lies_below_the_mask_changes_nothing() -> None:
     faces, masks = some_faces(2)
-    changed = torch.where(masks.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, None], 0.9, faces)
+    changed = torch.where(
+        masks.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, None], 0.9, faces
+    )
     net = network()
     with torch.inference_mode():
         for first, second in zip(net(faces, masks), net(changed, masks), strict=True):

@@ -25,7 +25,11 @@ def test_the_fused_answer_is_a_weighted_sum_by_the_hidden_share() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [{"before": 1.0, "after": [[1, 0]]}, {"before": 1.0}, {"before": "much", "after": [[1, 0]] * 3}],
+    [
+        {"before": 1.0, "after": [[1, 0]]},
+        {"before": 1.0},
+        {"before": "much", "after": [[1, 0]] * 3},
+    ],
 )
 def test_an_entry_that_is_no_fusion_is_refused(entry: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
