@@ -1,6 +1,8 @@
 """Training of the recogniser's CNN: what it sees, and a tiny training from end to end."""
 
 import json
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.masks import HoleBank
+from latent_ofer.recogniser import train_cnn as train_cnn_module
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
 from latent_ofer.recogniser.train_cnn import (
     STAGE,
@@ -39,6 +42,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_recipes(tmp_path_factory.mktemp("recipes")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_holes() -> Iterator[None]:
+    """A bank of all 4,000 holes takes seconds to draw."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_cnn_module, "HoleBank", partial(HoleBank, each=10))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +128,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
 
 
 def test_masks_hide_exactly_as_many_patches_as_asked_for() -> None:
-    bank = HoleBank(14, np.random.default_rng(0))
+    bank = HoleBank(14, np.random.default_rng(0), each=10)
     counts = np.array([0, 1, 10, 10, 98, 195, 196])
     masks = patch_masks(bank, np.random.default_rng(1), counts)
     assert masks.shape == (7, 14, 14) and masks.dtype == torch.bool
