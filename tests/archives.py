@@ -51,6 +51,22 @@ svdd_learning_rate: 0.001
 svdd_lambda: 0.000001
 svdd_nu: 0.25
 """,
+    "detector_labelled": """
+width: 8
+clean: 1
+clean_colour: 1
+harmless: 1
+covered: 1
+pasted: 1
+pasted_colour: 1
+objects: 1
+procedural: 1
+patchwork: 1
+epochs: 1
+epoch_images: 12
+batch_size: 6
+learning_rate: 0.001
+""",
     "teacher": """
 sizes: [32]
 epochs: 1
@@ -69,6 +85,23 @@ batch_size: 4
 learning_rate: 0.001
 """,
     "recogniser": """
+widths: [8, 8, 8, 8]
+heads: 2
+head_width: 4
+small_epochs: 1
+small_side: 28
+epochs: 2
+epoch_images: 8
+batch_size: 4
+learning_rate: 0.001
+""",
+    "fusion": """
+epochs: 1
+epoch_images: 1
+batch_size: 4
+learning_rate: 1.0
+""",
+    "recogniser_paper": """
 heads: 2
 head_width: 8
 latent_width: 8
@@ -149,6 +182,8 @@ def write_faces(folder: Path, sizes: tuple[int, int, int] = (10, 3, 2)) -> dict[
 def write_ferplus(folder: Path, sizes: tuple[int, int, int] = (12, 4, 2)) -> dict[str, list[str]]:
     """Faces of 48 px with votes; returns the names of train, dev and val, without the twins.
 
+    No real face has their names: the package's table of covers knows none of them.
+
     Nine voters agree on expression 0, 1, 2 ... in turn and one does not. The first face of each
     split has no landmarks, the second no vote that counts, the third is no face to most.
     """
@@ -160,7 +195,7 @@ def write_ferplus(folder: Path, sizes: tuple[int, int, int] = (12, 4, 2)) -> dic
         for split, size in zip(("train", "dev", "val"), sizes, strict=True):
             place = "FER2013Valid" if split == "val" else "FER2013Train"
             twins = [text for text, of in TWINS.items() if of == split]
-            chosen = [f"fer{seed + row:07d}.png" for row in range(size + len(twins))]
+            chosen = [f"fer9{seed + row:06d}.png" for row in range(size + len(twins))]
             kept[split] = chosen[:size]
             for row, name in enumerate(chosen):
                 face, points = drawn_face(48, seed)

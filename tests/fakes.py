@@ -55,6 +55,23 @@ class FakeBackend:
         return logits.astype(np.float32), attention
 
 
+class ViewsBackend(FakeBackend):
+    """One whose recogniser reads no latents and does not look at the patches of the mask."""
+
+    @property
+    def recognises_on_latents(self) -> bool:
+        return False
+
+    def encode(self, faces: Floats) -> Floats:
+        raise AssertionError("nobody reads latents")
+
+    def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
+        assert not latents.size
+        pixels = mask.repeat(8, axis=1).repeat(8, axis=2)[:, None]
+        seen = np.where(pixels, np.float32(0), faces)
+        return super().recognise(seen, patches(seen), np.zeros_like(mask))
+
+
 @dataclass(frozen=True)
 class Found:
     box: tuple[float, float, float, float]

@@ -97,7 +97,7 @@ def write_folder(folder: Path) -> Path:
         [constant("axes", [1, 2]), constant("one", [1])],
     )
     graph(
-        folder / "recogniser.onnx",
+        folder / "recogniser_paper.onnx",
         ["faces", "latents", "mask"],
         {"logits": 2, "attention": 3},
         [
@@ -107,6 +107,25 @@ def write_folder(folder: Path) -> Path:
             make("Unsqueeze", ["level", "one"], ["column"]),
             make("Add", ["first", "column"], ["logits"]),
             make("Cast", ["mask"], ["attention"], to=FLOAT),
+        ],
+        [
+            constant("one", [1]),
+            constant("zero", [0]),
+            constant("eight", [8]),
+            constant("rest", [1, 2, 3]),
+        ],
+    )
+    graph(
+        folder / "recogniser_views.onnx",
+        ["faces", "mask"],
+        {"logits": 2, "attention": 3},
+        [
+            make("ReduceMean", ["faces", "rest"], ["level"], keepdims=0),
+            make("Cast", ["mask"], ["attention"], to=FLOAT),
+            make("Flatten", ["attention"], ["row"]),
+            make("Slice", ["row", "zero", "eight", "one"], ["first"]),
+            make("Unsqueeze", ["level", "one"], ["column"]),
+            make("Add", ["first", "column"], ["logits"]),
         ],
         [
             constant("one", [1]),
@@ -130,7 +149,7 @@ def write_manifest(folder: Path) -> None:
     }
     pair = {"colour": 0.5, "grey": 0.25}
     manifest = {
-        "format": 1,
+        "format": 2,
         "configuration": "small",
         "image_size": 112,
         "patch_size": 8,
@@ -141,5 +160,10 @@ def write_manifest(folder: Path) -> None:
         "files": files,
         "thresholds": {"synthetic": pair, "paper": pair},
         "default_detector": "synthetic",
+        "recognisers": {
+            "paper": None,
+            "views": {"before": 0.5, "after": [[0.5, 0.1], [0.25, 0], [0, 1]]},
+        },
+        "default_recogniser": "paper",
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -18,6 +18,7 @@ from latent_ofer.backends.networks import (
     DetectSynthetic,
     Encode,
     Networks,
+    Recognise,
     RecognisePaper,
     RecogniseViews,
 )
@@ -55,7 +56,7 @@ from latent_ofer.training.start import start_manifest
 from latent_ofer.weights_folder import FORMAT
 
 FUSION_PARENTS = ("detector_labelled", "reconstructor", "recogniser")
-VIEWS, PAPER = "views", "paper"
+LABELLED, VIEWS, PAPER = "labelled", "views", "paper"
 LICENCE = {
     "code": "Apache-2.0",
     "weights": "research only: trained on face data licensed for research; see docs/model-card.md",
@@ -241,7 +242,7 @@ def dev_auroc(sources: Sources, runs: Path, networks: Networks) -> dict[str, dic
     if is_trained(runs, detector.STAGE):
         figures |= load_weights(runs / detector.STAGE).about["dev_auroc"]
     if is_trained(runs, labelled.STAGE):
-        figures["labelled"] = load_weights(runs / labelled.STAGE).about["dev_auroc"]
+        figures[LABELLED] = load_weights(runs / labelled.STAGE).about["dev_auroc"]
     real = labelled.real_dev(sources)
     if real is None:
         return figures
@@ -257,8 +258,12 @@ def _scorer(detect: Detect, encode: Encode) -> Callable[[Tensor], Tensor]:
 
 
 def best_on_dev(figures: Mapping[str, Mapping[str, float]]) -> str:
-    """The detector with the highest mean AUROC over the kinds of faces: it becomes the default."""
-    return max(figures, key=lambda name: mean(figures[name].values()))
+    """The detector with the highest mean AUROC over the kinds of faces: it becomes the default.
+
+    Only kinds that all of them were measured on count.
+    """
+    kinds = set.intersection(*(set(measured) for measured in figures.values()))
+    return max(figures, key=lambda name: mean(figures[name][kind] for kind in kinds))
 
 
 def trained_detectors(runs: Path, config: str, mae: MaskedAutoencoder) -> dict[str, Detect]:
@@ -285,15 +290,22 @@ def trained_networks(runs: Path, config: str) -> Networks:
     """
     start = start_manifest(runs)
     parts = built_networks(runs / START / MODEL, start) if start else None
+    recognisers: dict[str, Recognise] = {}
     if parts is None or is_trained(runs, encoder.STAGE):
         mae = load_mae(runs, config)
         detectors = trained_detectors(runs, config, mae)
         repair = load_reconstructor(runs, config)
     else:
         mae, detectors, repair = parts.mae, dict(parts.detectors), parts.reconstructor
-    recognisers = dict(parts.recognisers) if parts else {}
+        recognisers |= parts.recognisers
+    if parts is not None:
+        # These look at faces alone: they go with any encoder.
+        if LABELLED in parts.detectors:
+            detectors[LABELLED] = parts.detectors[LABELLED]
+        if VIEWS in parts.recognisers:
+            recognisers[VIEWS] = parts.recognisers[VIEWS]
     if is_trained(runs, labelled.STAGE):
-        detectors["labelled"] = DetectLabelled(labelled.load_labelled(runs, config))
+        detectors[LABELLED] = DetectLabelled(labelled.load_labelled(runs, config))
     if is_trained(runs, train_cnn.STAGE):
         recognisers[VIEWS] = RecogniseViews(train_cnn.load_cnn(runs, config))
     if is_trained(runs, calibration.STAGE):
@@ -301,6 +313,14 @@ def trained_networks(runs: Path, config: str) -> Networks:
         reads.temperature.copy_(calibration.load_temperature(runs))
         recognisers[PAPER] = RecognisePaper(reads)
     return Networks(mae, detectors, repair, recognisers)
+
+
+def _fusion(runs: Path, start: Mapping[str, Any]) -> dict[str, Any]:
+    """How the views are fused: fitted anew wherever what makes them was trained anew."""
+    if any(is_trained(runs, stage) for stage in (*FUSION_PARENTS, train_fusion.STAGE)):
+        return asdict(train_fusion.load_fusion(runs))
+    entry: dict[str, Any] = start["recognisers"][VIEWS]
+    return entry
 
 
 def release(sources: Sources, runs: Path, config: str) -> Path:
@@ -313,9 +333,6 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
     recipes = {name: stage_recipe(name, config) for name in here if not STAGES[name].recipe_of}
     figures = dev_auroc(sources, runs, networks)
     start = start_manifest(runs) or {}
-    fusion = (
-        asdict(train_fusion.load_fusion(runs)) if is_trained(runs, train_fusion.STAGE) else None
-    )
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "configuration": Path(config).name,
@@ -330,8 +347,9 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         },
         "default_detector": best_on_dev(figures),
         "dev_auroc": figures,
-        "recognisers": start.get("recognisers", {})
-        | {name: fusion if name == VIEWS else None for name in networks.recognisers},
+        "recognisers": {
+            name: _fusion(runs, start) if name == VIEWS else None for name in networks.recognisers
+        },
         "default_recogniser": VIEWS if VIEWS in networks.recognisers else PAPER,
         "licence": LICENCE,
         "data": dict(sorted(sources.digests("faces", "labels", "objects", "covers").items())),

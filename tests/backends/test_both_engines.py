@@ -19,21 +19,25 @@ from latent_ofer.backends.export import tensor_places
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.backends.torch import TorchBackend, load_networks
 from latent_ofer.errors import WeightsError
+from latent_ofer.recogniser.train_fusion import load_fusion
 from latent_ofer.train_all import best_on_dev, trained_networks
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
 
 WIDTHS = {"F16": 2, "F32": 4, "I64": 8}
 # After two steps the network of places hardly tells faces apart: what the one-class detector
 # divides by is as small as it can be, and rounding counts for more.
-FAMILIES = {"synthetic": 1e-4, "one-class": 1e-3, "paper": 1e-4}
+FAMILIES = {"synthetic": 1e-4, "one-class": 1e-3, "paper": 1e-4, "labelled": 1e-4}
 """The detectors, and by how much their scores may differ."""
+RECOGNISERS = ("views", "paper")
 GRAPHS = {
     "encoder": (["faces"], ["latents"]),
     "detector_synthetic": (["faces"], ["scores"]),
     "detector_one-class": (["faces"], ["scores"]),
     "detector_paper": (["latents"], ["scores"]),
+    "detector_labelled": (["faces"], ["scores"]),
     "reconstructor": (["faces", "mask"], ["repaired"]),
-    "recogniser": (["faces", "latents", "mask"], ["logits", "attention"]),
+    "recogniser_views": (["faces", "mask"], ["logits", "attention"]),
+    "recogniser_paper": (["faces", "latents", "mask"], ["logits", "attention"]),
 }
 
 
@@ -43,10 +47,13 @@ def folder(trained: Trained) -> WeightsFolder:
 
 
 @pytest.fixture(scope="module")
-def engines(folder: WeightsFolder) -> dict[str, tuple[OnnxBackend, TorchBackend]]:
+def engines(folder: WeightsFolder) -> dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]]:
+    """Both engines with every detector, and with every recogniser."""
+    networks = load_networks(folder)
+    pairs = [*((detector, "views") for detector in FAMILIES), ("synthetic", "paper")]
     return {
-        detector: (OnnxBackend(folder, detector, 1), TorchBackend.open(folder, detector, None))
-        for detector in FAMILIES
+        pair: (OnnxBackend(folder, *pair, 1), TorchBackend(networks.graphs(), *pair))
+        for pair in pairs
     }
 
 
@@ -62,15 +69,22 @@ def masks(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.parametrize("detector", FAMILIES)
+@pytest.mark.parametrize(
+    ("detector", "recogniser"), [*((name, "views") for name in FAMILIES), ("synthetic", "paper")]
+)
 def test_both_engines_answer_the_same(
-    engines: dict[str, tuple[OnnxBackend, TorchBackend]], detector: str, count: int
+    engines: dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]],
+    detector: str,
+    recogniser: str,
+    count: int,
 ) -> None:
-    ours, theirs = engines[detector]
+    ours, theirs = engines[detector, recogniser]
     faces, mask = some_faces(count), ~masks(count) if count == 1 else masks(count)
     latents = ours.encode(faces)
     assert latents.shape == (count, 196, 24)
     assert ours.detects_on_latents == theirs.detects_on_latents == (detector == "paper")
+    on_latents = recogniser == "paper"
+    assert ours.recognises_on_latents == theirs.recognises_on_latents == on_latents
     read, read_too = ours.recognise(faces, latents, mask), theirs.recognise(faces, latents, mask)
     scores, scores_too = ours.detect(faces, latents), theirs.detect(faces, latents)
     pairs = [
@@ -86,10 +100,11 @@ def test_both_engines_answer_the_same(
 
 
 @pytest.mark.parametrize("engine", [0, 1])
+@pytest.mark.parametrize("recogniser", RECOGNISERS)
 def test_a_face_gives_the_same_alone_and_in_a_batch(
-    engines: dict[str, tuple[OnnxBackend, TorchBackend]], engine: int
+    engines: dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]], recogniser: str, engine: int
 ) -> None:
-    backend = engines["synthetic"][engine]
+    backend = engines["synthetic", recogniser][engine]
     faces, mask = some_faces(5), masks(5)
     latents = backend.encode(faces)
     repaired = backend.reconstruct(faces, mask)
@@ -165,9 +180,10 @@ def test_every_stored_tensor_is_read_by_some_graph(folder: WeightsFolder) -> Non
         used |= {tensor.name for tensor in graph.initializer}
     unused = set(tensor_places(folder.file(WEIGHTS))) - used
     # Counters of training steps, the detectors' thresholds and radius, which the manifest holds
-    # or nothing reads.
+    # or nothing reads; and what names the kind of a cover, which only training asks for.
     assert all(
         name.rsplit(".", 1)[-1].startswith(("num_batches", "threshold", "radius"))
+        or name.startswith("labelled.kinds.")
         for name in unused
     ), unused
 
@@ -193,6 +209,7 @@ def test_the_default_is_the_detector_that_is_best_on_dev(trained: Trained) -> No
     manifest = json.loads((trained.weights / "manifest.json").read_text())
     figures = manifest["dev_auroc"]
     assert set(figures) == set(FAMILIES)
+    assert all(set(measured) == {"colour", "grey"} for measured in figures.values())
     best = max(FAMILIES, key=lambda name: figures[name]["colour"] + figures[name]["grey"])
     assert (
         manifest["default_detector"]
@@ -205,23 +222,19 @@ def test_the_default_is_the_detector_that_is_best_on_dev(trained: Trained) -> No
         "paper": {"colour": 0.97, "grey": 0.60},
     }
     assert best_on_dev(made_up) == "one-class"
+    # What not all were measured on says nothing.
+    made_up["synthetic"]["real"] = 1.0
+    assert best_on_dev(made_up) == "one-class"
+    made_up["one-class"]["real"], made_up["paper"]["real"] = 0.7, 0.6
+    assert best_on_dev(made_up) == "synthetic"
 
 
-def test_weights_of_the_first_version_have_a_detector_called_default(
-    trained: Trained, tmp_path: Path
+def test_the_default_recogniser_is_the_one_of_views_and_its_fusion_is_in_the_manifest(
+    trained: Trained, folder: WeightsFolder
 ) -> None:
-    weights = tmp_path / "weights"
-    shutil.copytree(trained.weights, weights)
-    manifest = json.loads((weights / "manifest.json").read_text())
-    del manifest["default_detector"]
-    found = manifest["thresholds"]
-    manifest["thresholds"] = {"default": found["synthetic"], "paper": found["paper"]}
-    (weights / "manifest.json").write_text(json.dumps(manifest))
-    faces, nothing = some_faces(2), np.empty(0, np.float32)
-    old = TorchBackend.open(WeightsFolder.open(weights), "default", None)
-    new = TorchBackend.open(WeightsFolder.open(trained.weights), "synthetic", None)
-    assert not old.detects_on_latents
-    assert np.array_equal(old.detect(faces, nothing), new.detect(faces, nothing))
+    assert tuple(folder.recognisers) == RECOGNISERS
+    assert folder.default_recogniser == folder.recogniser("default") == "views"
+    assert folder.recognisers == {"views": load_fusion(trained.runs), "paper": None}
 
 
 def test_torch_refuses_a_detector_that_it_does_not_know(trained: Trained, tmp_path: Path) -> None:
@@ -231,6 +244,16 @@ def test_torch_refuses_a_detector_that_it_does_not_know(trained: Trained, tmp_pa
     manifest["thresholds"]["fused"] = {"colour": 0, "grey": 0}
     (weights / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(WeightsError, match="knows no detector 'fused'"):
+        load_networks(WeightsFolder.open(weights))
+
+
+def test_torch_refuses_a_recogniser_that_it_does_not_know(trained: Trained, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(trained.weights, weights)
+    manifest = json.loads((weights / "manifest.json").read_text())
+    manifest["recognisers"]["fused"] = None
+    (weights / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match="knows no recogniser 'fused'"):
         load_networks(WeightsFolder.open(weights))
 
 
@@ -245,13 +268,13 @@ def test_one_altered_byte_in_the_weights_is_refused(trained: Trained, tmp_path: 
 
 
 @pytest.mark.parametrize("fault", ["missing", "shape", "nan"])
+@pytest.mark.parametrize("name", ["recogniser.fc.weight", "cnn.fc.weight"])
 def test_torch_refuses_weights_that_do_not_fit(
-    trained: Trained, tmp_path: Path, fault: str
+    trained: Trained, tmp_path: Path, fault: str, name: str
 ) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(trained.weights, weights)
     tensors = load_file(weights / WEIGHTS)
-    name = "recogniser.fc.weight"
     if fault == "missing":
         del tensors[name]
     elif fault == "shape":
@@ -264,5 +287,5 @@ def test_torch_refuses_weights_that_do_not_fit(
     entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     manifest["files"][WEIGHTS] = entry
     (weights / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(WeightsError, match=r"model\.safetensors: (does not fit|'recogniser)"):
+    with pytest.raises(WeightsError, match=rf"model\.safetensors: (does not fit|'{name})"):
         load_networks(WeightsFolder.open(weights))

@@ -19,7 +19,11 @@ from latent_ofer.cli.main import main
 from latent_ofer.encoder import train as encoder
 from latent_ofer.training.checkpoint import load_weights
 
-STAGES = ["mae", "detector", "teacher", "reconstructor", "recogniser", "calibration"]
+STAGES = [
+    *("mae", "detector", "detector_labelled", "teacher", "reconstructor"),
+    *("recogniser", "fusion", "recogniser_paper", "calibration_paper"),
+]
+COVERS = ["cover_outlines.csv", "covers.csv"]
 
 
 def run(*words: object) -> int | str | None:
@@ -107,7 +111,9 @@ def test_missing_data_is_one_clear_line(
     assert "faces.zip: not found" in error and "--data" in error and "\n" not in error
 
 
-@pytest.mark.parametrize("stage", ["detector", "reconstructor", "recogniser", "calibration"])
+@pytest.mark.parametrize(
+    "stage", ["detector", "reconstructor", "fusion", "recogniser_paper", "calibration_paper"]
+)
 def test_a_stage_before_its_parents_names_what_to_train_first(
     options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str
 ) -> None:
@@ -119,7 +125,7 @@ def test_a_stage_before_its_parents_names_what_to_train_first(
 def test_a_wrong_recipe_of_a_late_stage_is_found_before_anything_is_trained(
     options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = tmp_path / "tiny" / "recogniser.yaml"
+    recipe = tmp_path / "tiny" / "recogniser_paper.yaml"
     recipe.write_text(recipe.read_text() + "hiden: 3\n")
     assert run("all", *options, tmp_path / "runs") == 2
     assert "unknown key 'hiden'; did you mean 'hidden'?" in capsys.readouterr().err
@@ -131,8 +137,11 @@ def test_all_trains_every_stage_in_order_and_writes_the_release(trained: Trained
     assert said == [f"{stage}: training" for stage in STAGES]
     assert trained.output.endswith(f"Wrote {trained.weights}\n")
     manifest = json.loads((trained.weights / "manifest.json").read_text())
-    assert sorted(manifest["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+    archives = ["faces.zip", "ferplus.zip", "occluders.zip"]
+    assert list(manifest["data"]) == [*COVERS, *archives]
     assert list(manifest["stages"]) == STAGES
+    assert sorted(manifest["recipes"]) == sorted(set(STAGES) - {"calibration_paper"})
+    assert "started_from" not in manifest and "trained_here" not in manifest
     assert manifest["configuration"] == "tiny" and manifest["latent_dim"] == 24
 
 
@@ -165,13 +174,15 @@ def test_all_again_redoes_only_what_is_stale(
     said = capsys.readouterr().out.splitlines()
     assert said[:-1] == [f"{stage}: up to date" for stage in STAGES]
     recipe = config / "recogniser.yaml"
-    recipe.write_text(recipe.read_text().replace("copies: 4", "copies: 5"))
+    recipe.write_text(recipe.read_text().replace("heads: 2", "heads: 1"))
     assert run(*words) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[:4] == [f"{stage}: up to date" for stage in STAGES[:4]]
+    assert [line for line in said if line.endswith(": up to date")] == [
+        f"{stage}: up to date" for stage in STAGES if stage not in ("recogniser", "fusion")
+    ]
     assert [line for line in said if line.endswith(": training")] == [
         "recogniser: training",
-        "calibration: training",
+        "fusion: training",
     ]
     assert released == [runs / "weights"] * 2
 
@@ -195,7 +206,7 @@ def test_training_goes_on_from_weights_and_says_so(
     assert run(*words, "--from", trained.weights) == 0
     # Hardly anything is learnt at such a rate: what comes out is what training started from.
     shipped = load_file(trained.weights / "model.safetensors")
-    for stage, prefix in [("mae", "mae."), ("recogniser", "recogniser.")]:
+    for stage, prefix in [("mae", "mae."), ("recogniser_paper", "recogniser.")]:
         for name, tensor in load_weights(tmp_path / "runs" / stage).tensors.items():
             if tensor.ndim > 1:
                 assert torch.allclose(tensor, shipped[prefix + name].float(), atol=1e-6), name
@@ -205,6 +216,7 @@ def test_training_goes_on_from_weights_and_says_so(
     assert isinstance(started_from, dict)
     assert started_from["sha256"] == origin["files"]["model.safetensors"]["sha256"]
     assert started_from["recipes"] == origin["recipes"]
+    assert manifest["trained_here"] == STAGES
     capsys.readouterr()
     assert run(*words) == 0
     said = capsys.readouterr().out.splitlines()

@@ -11,7 +11,10 @@ from latent_ofer.cli.main import main
 from latent_ofer.training.checkpoint import load_weights
 from layouts_b import put_picture
 
-STAGES = ["mae", "detector", "teacher", "reconstructor", "recogniser", "calibration"]
+STAGES = [
+    *("mae", "detector", "detector_labelled", "teacher", "reconstructor"),
+    *("recogniser", "fusion", "recogniser_paper", "calibration_paper"),
+]
 
 
 def run(*words: object) -> int | str | None:
@@ -49,8 +52,11 @@ def test_every_stage_trains_on_a_set_in_place_of_the_archives(
     assert [list(about) for about in abouts] == [
         ["folder #1"],
         ["folder #1", things.name],
+        ["folder #1", things.name, "covers.csv", "cover_outlines.csv"],
         ["folder #1"],
         ["folder #1"],
+        ["folder #1"],
+        ["folder #1", things.name],
         ["folder #1", things.name],
         ["folder #1", things.name],
     ]

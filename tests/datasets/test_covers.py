@@ -77,7 +77,7 @@ def test_an_outline_of_other_digits_is_refused(tmp_path: Path, digits: str) -> N
 
 def test_the_shipped_tables_name_many_faces_and_outline_hidden_ones() -> None:
     covers, outlines = shipped_covers(), shipped_outlines()
-    assert len(covers) > 20_000
+    assert len(covers) > 19_000
     assert {source for source, _ in covers} == {"ferplus", "utkface", "celeba"}
     hiding = sum(cover.hides for cover in covers.values())
     assert 0.1 < hiding / len(covers) < 0.25

@@ -10,6 +10,7 @@ class Slow:
     """Takes 2 ms a batch for the latents, 8 ms for the scores; its first calls 50 ms more."""
 
     detects_on_latents = True
+    recognises_on_latents = True
 
     def __init__(self) -> None:
         self.calls = {"encode": 0, "detect": 0}

@@ -21,6 +21,7 @@ from latent_ofer.evaluation.complexity import (
 )
 from latent_ofer.evaluation.reading import Entrant
 from latent_ofer.evaluation.table7 import count_baselines, evaluate_table7
+from latent_ofer.weights_folder import WeightsFolder
 
 PIPELINE = PipelineComplexity(
     Complexity(20_000_000, 10_000_000_000),
@@ -48,13 +49,40 @@ def test_shared_parameters_count_once() -> None:
     assert numbers_in([*layer.parameters(), *layer.parameters()]) == 16
 
 
-@pytest.mark.parametrize("detector", ["default", "synthetic", "one-class", "paper"])
-def test_the_pipeline_is_its_stages_put_together(detector: str, trained: Trained) -> None:
-    counted = pipeline_complexity(trained.weights, detector)  # type: ignore[arg-type]
+def reading_by(recogniser: str, weights: Path, folder: Path) -> Path:
+    """The weights with another recogniser as their default."""
+    folder.mkdir()
+    manifest = json.loads((weights / "manifest.json").read_text())
+    for name in manifest["files"]:
+        (folder / name).symlink_to(weights / name)
+    changed = manifest | {"default_recogniser": recogniser}
+    (folder / "manifest.json").write_text(json.dumps(changed))
+    return folder
+
+
+DETECTORS = ("default", "labelled", "synthetic", "one-class", "paper")
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("recogniser", ["views", "paper"])
+def test_the_pipeline_is_its_stages_put_together(
+    detector: str, recogniser: str, trained: Trained, tmp_path: Path
+) -> None:
+    weights = reading_by(recogniser, trained.weights, tmp_path / "weights")
+    counted = pipeline_complexity(weights, detector)  # type: ignore[arg-type]
     flops = {stage: each.flops for stage, each in counted.stages.items()}
-    read = flops["encoder"] + flops["recogniser"]
-    assert counted.nothing_hidden.flops == read + flops["detector"]
-    assert counted.hidden.flops == counted.nothing_hidden.flops + flops["repair"] + read
+    assert all(value > 0 for value in flops.values())
+    once = flops["detector"] + flops["recogniser"]
+    if recogniser == "paper" or WeightsFolder.open(weights).detector(detector) == "paper":
+        once += flops["encoder"]
+    assert counted.nothing_hidden.flops == once
+    again = {
+        # The face with its hidden part blanked, and the repaired one.
+        "views": 2 * flops["recogniser"],
+        # The repaired face and its latents.
+        "paper": flops["encoder"] + flops["recogniser"],
+    }
+    assert counted.hidden.flops == once + flops["repair"] + again[recogniser]
     numbers = {stage: each.parameters for stage, each in counted.stages.items()}
     # The repair holds the encoder.
     assert counted.hidden.parameters == sum(numbers.values()) - numbers["encoder"]

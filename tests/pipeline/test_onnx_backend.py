@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers import drawn_face
-from latent_ofer import LatentOFER, WeightsError
+from latent_ofer import EXPRESSIONS, LatentOFER, WeightsError
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.weights_folder import WeightsFolder
 from onnx_folder import GAIN, write_folder, write_manifest
@@ -24,7 +25,7 @@ def masks() -> np.ndarray:
 
 
 def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
-    backend = OnnxBackend(WeightsFolder.open(folder), "synthetic", threads=1)
+    backend = OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", threads=1)
     latents = backend.encode(faces())
     expected = faces().reshape(3, 196, 192) * GAIN
     np.testing.assert_allclose(latents, expected, atol=1e-6)
@@ -38,9 +39,34 @@ def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
 
 
 def test_a_detector_gets_only_the_inputs_that_it_declares(folder: Path) -> None:
-    backend = OnnxBackend(WeightsFolder.open(folder), "paper", threads=1)
+    backend = OnnxBackend(WeightsFolder.open(folder), "paper", "paper", threads=1)
     scores = backend.detect(faces(), backend.encode(faces()))
     np.testing.assert_allclose(scores, faces().reshape(3, 196, 192).max(2), atol=1e-6)
+
+
+def test_a_recogniser_gets_only_the_inputs_that_it_declares(folder: Path) -> None:
+    weights = WeightsFolder.open(folder)
+    backend = OnnxBackend(weights, "paper", "views", threads=1)
+    assert not backend.recognises_on_latents
+    assert OnnxBackend(weights, "paper", "paper", threads=1).recognises_on_latents
+    logits, attention = backend.recognise(faces(), np.empty(0, np.float32), masks())
+    level = faces().mean(axis=(1, 2, 3))[:, None]
+    np.testing.assert_allclose(logits, masks().reshape(3, 196)[:, :8] + level, atol=1e-6)
+    np.testing.assert_array_equal(attention, masks())
+
+
+def test_the_recogniser_is_chosen_by_name_and_its_fusion_comes_with_it(folder: Path) -> None:
+    face, _ = drawn_face()
+    mask = np.eye(14, dtype=bool)
+    views = LatentOFER.from_pretrained(folder, threads=1, recogniser="views")
+    plain = views.recognise(face)
+    assert plain.probabilities == pytest.approx(dict.fromkeys(EXPRESSIONS, 1 / 8))
+    first = views.recognise(face, mask).probabilities
+    # Only the first of the eight logits is one higher, and `before` halves it.
+    assert first["neutral"] / first["fear"] == pytest.approx(np.exp(0.5), rel=1e-5)
+    default = LatentOFER.from_pretrained(folder, threads=1).recognise(face, mask).probabilities
+    paper = LatentOFER.from_pretrained(folder, threads=1, recogniser="paper").recognise(face, mask)
+    assert default == paper.probabilities != first
 
 
 def test_from_pretrained_runs_the_folder_from_end_to_end(folder: Path) -> None:
@@ -55,6 +81,16 @@ def test_from_pretrained_runs_the_folder_from_end_to_end(folder: Path) -> None:
 def test_a_detector_that_the_weights_lack_is_one_clear_line(folder: Path, backend: str) -> None:
     with pytest.raises(ValueError, match="no detector 'one-class', only default, synthetic"):
         LatentOFER.from_pretrained(folder, backend=backend, detector="one-class")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_a_recogniser_that_the_weights_lack_is_one_clear_line(tmp_path: Path, backend: str) -> None:
+    folder = write_folder(tmp_path / "weights")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["recognisers"]["views"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="no recogniser 'views', only default, paper"):
+        LatentOFER.from_pretrained(folder, backend=backend, recogniser="views")
 
 
 def test_a_graph_that_cannot_be_loaded_or_is_absent_is_named(tmp_path: Path) -> None:

@@ -219,6 +219,10 @@ def test_wrong_arguments_are_value_errors_that_say_what_is_wanted() -> None:
             lambda: LatentOFER.from_pretrained(detector="best"),
             "detector must be one of .*'one-class'",
         ),
+        (
+            lambda: LatentOFER.from_pretrained(recogniser="best"),
+            "recogniser must be one of .*'views'",
+        ),
         (lambda: LatentOFER.from_pretrained(device="moon"), "device must be one of"),
         (lambda: LatentOFER.from_pretrained(threads=0), "threads"),
     ):

@@ -33,8 +33,8 @@ NEEDED = (*PARENTS, "teacher")
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> RecogniserRecipe:
-    (tmp_path / "recogniser.yaml").write_text(RECIPES["recogniser"])
-    return load_recipe(RecogniserRecipe, str(tmp_path), "recogniser")
+    (tmp_path / "recogniser_paper.yaml").write_text(RECIPES["recogniser_paper"])
+    return load_recipe(RecogniserRecipe, str(tmp_path), "recogniser_paper")
 
 
 @pytest.fixture(scope="module")

@@ -79,15 +79,18 @@ def test_a_share_of_hidden_patches_that_cannot_be_is_refused(tmp_path: Path, hid
 
 @pytest.mark.parametrize("share", [0.001, 0.999, 1])
 def test_a_recogniser_picks_some_latents_and_not_all(tmp_path: Path, share: float) -> None:
-    (tmp_path / "recogniser.yaml").write_text(f"{RECIPES['recogniser']}share: {share}\n")
+    (tmp_path / "recogniser_paper.yaml").write_text(
+        f"{RECIPES['recogniser_paper']}share: {share}\n"
+    )
     with pytest.raises(RecipeError, match="share"):
-        load_recipe(RecogniserRecipe, str(tmp_path), "recogniser")
+        load_recipe(RecogniserRecipe, str(tmp_path), "recogniser_paper")
 
 
-def test_the_shipped_recipes_are_good() -> None:
+@pytest.mark.parametrize("config", ["small", "small-tune"])
+def test_the_shipped_recipes_are_good(config: str) -> None:
     from latent_ofer.train_all import STAGES, stage_recipe
 
-    assert all(stage_recipe(name, "small").epochs >= 1 for name in STAGES)
+    assert all(stage_recipe(name, config).epochs >= 1 for name in STAGES)
 
 
 def test_the_digest_follows_the_content_and_not_the_text(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`latent-ofer train`: one stage, or all that are stale."""
+"""`latent-ofer train`: one stage, all that are stale, or the release of what is trained."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,10 +11,13 @@ from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 StageName = Literal[
     "mae",
     "detector",
+    "detector_labelled",
     "teacher",
     "reconstructor",
     "recogniser",
-    "calibration",
+    "fusion",
+    "recogniser_paper",
+    "calibration_paper",
     "detector_baselines",
     "plain",
     "plain_occluded",
@@ -23,6 +26,7 @@ StageName = Literal[
     "reconstructor_conv",
     "ablation",
     "all",
+    "release",
 ]
 
 
@@ -65,14 +69,16 @@ def train(
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
-    shippable folder RUNS/weights. The names after calibration are networks to measure
-    against; `all` leaves them out. Ctrl-C is safe: go on with --resume.
+    shippable folder RUNS/weights. The names after calibration_paper are networks to measure
+    against; `all` leaves them out. `release` trains nothing and writes that folder from the
+    stages that are trained in RUNS; all others come from the weights that --from names.
+    Ctrl-C is safe: go on with --resume.
     """
     try:
         import torch
 
         from latent_ofer.datasets.sources import Sources
-        from latent_ofer.train_all import BASELINES, STAGES, train_all
+        from latent_ofer.train_all import BASELINES, STAGES, release, train_all
         from latent_ofer.training.start import keep_start
     except ImportError as error:
         raise ImportError(
@@ -90,6 +96,8 @@ def train(
             typer.echo(line)
         if stage == "all":
             written = train_all(sources, runs, config, typer.echo)
+        elif stage == "release":
+            written = release(sources, runs, config)
         else:
             written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
     except KeyboardInterrupt:

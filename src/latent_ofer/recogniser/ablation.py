@@ -135,7 +135,7 @@ def train_ablation(
     sources: Sources, runs: Path, config: str, resume: Resume, repair: Repair
 ) -> Path:
     """Train all rows on the same batches, as long as the recogniser; returns the weights' path."""
-    recipe = load_recipe(RecogniserRecipe, config, "recogniser")
+    recipe = load_recipe(RecogniserRecipe, config, "recogniser_paper")
     torch.manual_seed(recipe.seed)
     mae = load_mae(runs, config)
     model = build(runs, recipe, mae.dim)
@@ -189,6 +189,6 @@ def load_ablation(runs: Path, config: str, latent_dim: int) -> Ablation:
     """The trained rows, in evaluation mode, frozen."""
     weights = load_weights(runs / STAGE)
     check_fresh(weights, runs)
-    model = build(runs, load_recipe(RecogniserRecipe, config, "recogniser"), latent_dim)
+    model = build(runs, load_recipe(RecogniserRecipe, config, "recogniser_paper"), latent_dim)
     model.load_state_dict(weights.tensors, strict=False)
     return model.eval().requires_grad_(False)

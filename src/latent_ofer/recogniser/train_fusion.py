@@ -13,7 +13,7 @@ from latent_ofer.datasets.pool import FacePool, protocol_copy
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.progress import track
 from latent_ofer.recogniser.views import VIEWS, Fusion
-from latent_ofer.training.checkpoint import describe, load_weights, save_weights
+from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.recipe import Recipe
 
 STAGE = "fusion"
@@ -102,5 +102,6 @@ def fitted(logits: Tensor, share: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 def load_fusion(runs: Path) -> Fusion:
     """The fitted factors."""
-    tensors = load_weights(runs / STAGE).tensors
-    return Fusion.parse({name: tensor.tolist() for name, tensor in tensors.items()})
+    weights = load_weights(runs / STAGE)
+    check_fresh(weights, runs)
+    return Fusion.parse({name: tensor.tolist() for name, tensor in weights.tensors.items()})
