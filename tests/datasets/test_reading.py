@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_ctrl_c_ends_workers_at_once_without_their_tracebacks() -> None:
         "import time\n"
         "from latent_ofer.datasets.workers import mapped\n"
         "if __name__ == '__main__':\n"
-        "    for _ in mapped(time.sleep, [0.002] * 64 + [0.2] * 10000, workers=2):\n"
+        "    for _ in mapped(time.sleep, [0.002] * 64 + [2] * 10000, workers=2):\n"
         "        print('one', flush=True)\n"
     )
     command = [sys.executable, "-c", script]
@@ -97,10 +99,54 @@ def test_ctrl_c_ends_workers_at_once_without_their_tracebacks() -> None:
     assert process.stdout is not None
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
-    _, complaints = process.communicate(timeout=10)
+    # The answers that it waits for take two minutes.
+    _, complaints = process.communicate(timeout=60)
     assert complaints.count(b"KeyboardInterrupt") == 1 and b"Process" not in complaints
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < deadline:
             os.killpg(process.pid, 0)
             time.sleep(0.05)
+
+
+def test_ctrl_c_just_before_the_wait_for_an_answer_is_seen_during_it() -> None:
+    results = mapped(time.sleep, [0.002] * CHUNK + [0.5] * CHUNK, workers=2)
+    for _ in range(CHUNK):
+        next(results)
+    # What a thread raises marks the interrupt and breaks off no wait of this one.
+    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert time.monotonic() - start < 15  # the answer takes more than half a minute
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are held on POSIX alone")
+def test_ctrl_c_while_a_worker_starts_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = SpawnProcess.start
+
+    def interrupted(process: SpawnProcess) -> None:
+        start(process)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(SpawnProcess, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(mapped(time.sleep, [0.5] * (2 * CHUNK), workers=2))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are held on POSIX alone")
+def test_workers_never_see_ctrl_c_the_first_one_neither() -> None:
+    # In a process of its own: only there is the first worker the first child of all.
+    script = (
+        "import signal\n"
+        "from functools import partial\n"
+        "from latent_ofer.datasets.workers import mapped\n"
+        "if __name__ == '__main__':\n"
+        "    blocked = partial(signal.pthread_sigmask, signal.SIG_BLOCK)\n"
+        "    held = list(mapped(blocked, [()] * 128, workers=2))\n"
+        "    print([signal.SIGINT in signals for signals in (held[0], held[-1])])\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert told.stdout.strip() == "[True, True]", told.stderr

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from ctypes import c_uint8
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, TypeVar
@@ -25,6 +26,10 @@ AHEAD: Final = 2
 """Chunks that a worker may have under way: it fills one while the other is taken from it."""
 SLOT_BYTES: Final = 4 * 2**20
 """Shared memory for the arrays of one chunk; what does not fit goes through the pipe."""
+
+PATIENCE: Final = 1.0
+"""Seconds of one wait for an answer. Python notices Ctrl-C between two steps or when it breaks off
+a wait: one that comes between the last step and the wait shows only at the wait's end."""
 
 _Answer = tuple[str, Any]
 """``"array"`` with its start in the slot and its shape, ``"failed"`` with an ImageError's parts
@@ -109,6 +114,8 @@ class _Worker:
 
     def _received(self) -> list[_Answer]:
         try:
+            while not self.pipe.poll(PATIENCE):
+                pass
             part: list[_Answer] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(timeout=5)
@@ -125,15 +132,16 @@ def _started(function: Callable[[Any], Any], chunks: Sequence[Any]) -> Iterator[
     pipe, theirs = context.Pipe()
     shared = context.RawArray(c_uint8, AHEAD * SLOT_BYTES)
     process = context.Process(target=_work, args=(function, chunks, theirs, shared), daemon=True)
-    with _interrupts_held():
-        process.start()
-    theirs.close()  # held here too, it would keep a dead worker's pipe open
     try:
+        with _interrupts_held():
+            process.start()
+        theirs.close()  # held here too, it would keep a dead worker's pipe open
         yield _Worker(process, pipe, _slots(shared))
     finally:
         pipe.close()
-        process.terminate()
-        process.join()
+        if process.pid is not None:
+            process.terminate()
+            process.join()
 
 
 @contextlib.contextmanager
@@ -142,6 +150,8 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Its own start, which the first process's would bring about, lets Ctrl-C in again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
