@@ -20,7 +20,7 @@ from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.backends.torch import TorchBackend, load_networks
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train_fusion import load_fusion
-from latent_ofer.train_all import best_on_dev, trained_networks
+from latent_ofer.trained import best_on_dev, trained_networks
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
 
 WIDTHS = {"F16": 2, "F32": 4, "I64": 8}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from archives import Trained, write_recipes
 from latent_ofer.backends.networks import Networks
 from latent_ofer.cli.main import main
+from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.recogniser.train_fusion import load_fusion
 from latent_ofer.training.checkpoint import load_weights, parents_of, save_weights
 
@@ -28,8 +30,11 @@ def run(stage: str, trained: Trained, runs: Path, config: Path, *more: object) -
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Recipes of the same networks from other random weights."""
+    # A bank of all 4,000 holes takes seconds to draw.
+    few = partial(HoleBank, each=10)
+    monkeypatch.setattr("latent_ofer.recogniser.train_cnn.HoleBank", few)
     folder = write_recipes(tmp_path / "tiny")
     for stage in ("detector_labelled", "recogniser"):
         recipe = folder / f"{stage}.yaml"

@@ -10,7 +10,7 @@ import torch
 from archives import Trained
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.train_labelled import COVERS
-from latent_ofer.train_all import dev_auroc, trained_networks
+from latent_ofer.trained import dev_auroc, trained_networks
 
 
 def area(high: list[float], low: list[float]) -> float:
