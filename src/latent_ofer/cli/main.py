@@ -21,7 +21,6 @@ app = typer.Typer(
     name="latent-ofer",
     help=f"Read an apparent facial expression when part of the face is hidden.\n\n{USE}",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
