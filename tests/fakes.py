@@ -33,6 +33,10 @@ class FakeBackend:
     def detects_on_latents(self) -> bool:
         return False
 
+    @property
+    def recognises_on_latents(self) -> bool:
+        return True
+
     def detect(self, faces: Floats, latents: Floats) -> Floats:
         self.batches.append(len(faces))
         cells = patches(faces)
