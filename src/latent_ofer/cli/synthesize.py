@@ -8,6 +8,7 @@ import typer
 from latent_ofer.cli.data import Codes, Name, Place
 from latent_ofer.cli.options import Output, Runs
 from latent_ofer.cli.output import one_line
+from latent_ofer.cli.stopping import Stopped
 
 if TYPE_CHECKING:
     from latent_ofer.occlusion.cutouts import Cutout
@@ -114,9 +115,9 @@ def synthesize(
             limit=limit,
             workers=workers,
         )
-    except KeyboardInterrupt:
+    except Stopped as stop:
         typer.echo("Stopped; the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(stop.exit_code) from None
     if found.note:
         typer.echo(one_line(found.note))
     _print(record, output)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from latent_ofer.cli.options import Codes, Data, Occluders, Runs, Sets, Workers, named_sets
+from latent_ofer.cli.stopping import Stopped
 from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 
 StageName = Literal[
@@ -92,7 +93,7 @@ def train(
             written = train_all(sources, runs, config, typer.echo)
         else:
             written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
-    except KeyboardInterrupt:
+    except Stopped as stop:
         typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(stop.exit_code) from None
     typer.echo(f"Wrote {written}")
