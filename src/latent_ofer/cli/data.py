@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latent_ofer.cli.output import complain, one_line
+from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.files import whole_file
 from latent_ofer.labels import EXPRESSIONS
 
@@ -144,7 +144,7 @@ def show(
     sheet = contact_sheet(listing, np.random.default_rng(seed), per_class, split)
     with whole_file(output) as partial:
         sheet.save(partial, "PNG")
-    typer.echo(f"Contact sheet: {one_line(str(output))} (keep it to yourself: people's faces)")
+    say(f"Contact sheet: {one_line(str(output))} (keep it to yourself: people's faces)")
 
 
 def _open(name: str, path: Path, codes: str | None, chosen: Path | None) -> "Listing":

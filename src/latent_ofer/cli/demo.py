@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from latent_ofer.cli import options
-from latent_ofer.cli.output import one_line
+from latent_ofer.cli.output import one_line, say
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.files import whole_file, write_text
 
@@ -52,8 +50,8 @@ def demo(
         **face.to_dict(),
     }
     write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
-    typer.echo(_summary(clean, face))
-    typer.echo(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
+    say(_summary(clean, face))
+    say(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
 
 
 def _only(faces: "list[FaceResult]", where: str) -> "FaceResult":

@@ -11,7 +11,7 @@ from latent_ofer.cli.data import data
 from latent_ofer.cli.demo import demo
 from latent_ofer.cli.evaluate import evaluate
 from latent_ofer.cli.options import USE
-from latent_ofer.cli.output import complain
+from latent_ofer.cli.output import complain, speak_any_encoding
 from latent_ofer.cli.predict import predict
 from latent_ofer.cli.stopping import Stopped, stoppable
 from latent_ofer.cli.synthesize import synthesize
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     143 by SIGTERM, 129 by SIGHUP. Whatever goes wrong costs the user one line on stderr, never a
     traceback.
     """
+    speak_any_encoding()
     try:
         with stoppable():
             app(args=arguments, prog_name="latent-ofer")

@@ -1,11 +1,13 @@
 """What the commands write: lines for people on the terminal, files of lines that outlast a stop."""
 
+import io
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import typer
 
@@ -19,9 +21,34 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in flat)
 
 
+def say(text: str) -> None:
+    """Print text on stdout; that nobody can be told spoils nothing that was done."""
+    _print(text, sys.stdout)
+
+
 def complain(text: str) -> None:
-    """Print one line on stderr."""
-    typer.echo(f"latent-ofer: {one_line(text)}", err=True)
+    """Print one line on stderr, where there is one."""
+    _print(f"latent-ofer: {one_line(text)}", sys.stderr)
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is None:
+        return
+    try:
+        typer.echo(text, stream)
+    except OSError as error:
+        # The interpreter would fail on it again, and say so, when it ends.
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            complain(f"standard output: {error.strerror or error}")
+
+
+def speak_any_encoding() -> None:
+    """Let stdout and stderr write as escapes what their encoding lacks, in place of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def make_folder(path: Path) -> None:
@@ -74,6 +101,6 @@ def write_lines(stream: IO[bytes], rows: Iterable[Mapping[str, Any]]) -> None:
 def print_report(figures: Mapping[str, Any], output: Path | None) -> None:
     """Print figures as JSON, and write them to a file where one is named. Raises OSError."""
     text = json.dumps(figures, indent=2)
-    typer.echo(text)
+    say(text)
     if output is not None:
         write_text(output, f"{text}\n")

@@ -15,6 +15,7 @@ from latent_ofer.cli.output import (
     make_folder,
     one_line,
     part_of,
+    say,
     write_lines,
 )
 from latent_ofer.cli.stopping import Stopped
@@ -77,7 +78,7 @@ def predict(
     except Exception as error:
         error.add_note(_so_far(counts, images, part_of(results)))
         raise
-    typer.echo(
+    say(
         f"Images: {counts['images']}, faces: {counts['faces']}, "
         f"without a face: {counts['no_face']}, errors: {counts['error']}. "
         f"Results: {one_line(str(results))}"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from latent_ofer.cli.options import Codes, Data, Occluders, Runs, Sets, Workers, named_sets
+from latent_ofer.cli.output import complain, say
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 
@@ -88,12 +89,12 @@ def train(
             folder = SHIPPED if str(start) == "shipped" else start
             keep_start(WeightsFolder.open(folder).file(WEIGHTS), runs)
         for line in sources.summaries():
-            typer.echo(line)
+            say(line)
         if stage == "all":
-            written = train_all(sources, runs, config, typer.echo)
+            written = train_all(sources, runs, config, say)
         else:
             written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
     except Stopped as stop:
-        typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
+        complain(f"stopped; the last checkpoint is in {runs}. Go on with --resume")
         raise typer.Exit(stop.exit_code) from None
-    typer.echo(f"Wrote {written}")
+    say(f"Wrote {written}")
