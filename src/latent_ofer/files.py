@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         # Some writers put a file in its place that nobody else may read.
         partial.chmod(mode)
         with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+            to_disk(stream)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -32,3 +33,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all. Raises OSError."""
     with whole_file(path) as partial:
         partial.write_bytes(text.encode())
+
+
+def to_disk(stream: IO[bytes]) -> None:
+    """Have what was written on the disk before going on."""
+    stream.flush()
+    os.fsync(stream.fileno())

@@ -16,6 +16,7 @@ from archives import Trained, write_archives, write_recipes
 from helpers import drawn_face
 from latent_ofer import LatentOFER
 from latent_ofer.cli.main import main
+from latent_ofer.cli.stopping import Stopped
 from latent_ofer.encoder import train as encoder
 from latent_ofer.training.checkpoint import load_weights
 
@@ -63,7 +64,7 @@ def stop_at(step: int) -> Callable[..., Tensor]:
         nonlocal steps
         steps += model.training
         if steps == step:
-            raise KeyboardInterrupt
+            raise Stopped(2)
         return error(model, *batch)  # type: ignore[arg-type]
 
     return stopping

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latent_ofer.cli.output import complain, make_folder, one_line, replacing
+from latent_ofer.cli.output import complain, one_line, say
+from latent_ofer.files import whole_file
 from latent_ofer.labels import EXPRESSIONS
 
 if TYPE_CHECKING:
@@ -141,10 +142,9 @@ def show(
 
     listing = _open(name, path, codes, chosen)
     sheet = contact_sheet(listing, np.random.default_rng(seed), per_class, split)
-    make_folder(output.parent)
-    with replacing(output) as stream:
-        sheet.save(stream, "PNG")
-    typer.echo(f"Contact sheet: {one_line(str(output))} (keep it to yourself: people's faces)")
+    with whole_file(output) as partial:
+        sheet.save(partial, "PNG")
+    say(f"Contact sheet: {one_line(str(output))} (keep it to yourself: people's faces)")
 
 
 def _open(name: str, path: Path, codes: str | None, chosen: Path | None) -> "Listing":

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from latent_ofer.cli import options
-from latent_ofer.cli.output import make_folder, one_line, replacing
+from latent_ofer.cli.output import one_line, say
 from latent_ofer.errors import LatentOFERError
+from latent_ofer.files import whole_file, write_text
 
 if TYPE_CHECKING:
     from latent_ofer.results import FaceResult
@@ -41,20 +40,18 @@ def demo(
     photo, covered = draw_demo_occluder(portrait, clean.landmarks)
     face = _only(model.predict(photo), "the portrait with an object over it")
 
-    make_folder(output)
     figure, record = output / "figure.png", output / "result.json"
-    with replacing(figure) as stream:
-        draw_figure(photo, face).save(stream, "PNG")
+    with whole_file(figure) as partial:
+        draw_figure(photo, face).save(partial, "PNG")
     result = {
         "photo": {"name": PORTRAIT.name, "credit": CREDIT},
         "covered_pixels": int(covered.sum()),
         "without_object": clean.to_dict(),
         **face.to_dict(),
     }
-    with replacing(record) as stream:
-        stream.write(json.dumps(result, indent=1, allow_nan=False).encode() + b"\n")
-    typer.echo(_summary(clean, face))
-    typer.echo(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
+    write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
+    say(_summary(clean, face))
+    say(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
 
 
 def _only(faces: "list[FaceResult]", where: str) -> "FaceResult":

@@ -7,8 +7,9 @@ import typer
 
 from latent_ofer.cli.demo import PORTRAIT
 from latent_ofer.cli.options import Data, Report, Runs, Weights
-from latent_ofer.cli.output import make_folder, print_report, replacing
+from latent_ofer.cli.output import make_folder, print_report
 from latent_ofer.cli.recognition_options import RUNS
+from latent_ofer.files import whole_file
 
 
 def encoder(
@@ -55,8 +56,8 @@ def encoder(
     opened = open_encoder(weights)
     if samples is not None:
         sheet = draw_samples(opened.mae, portrait_face(PORTRAIT), SEED)
-        with replacing(samples) as stream:
-            sheet.save(stream, "PNG")
+        with whole_file(samples) as partial:
+            sheet.save(partial, "PNG")
     figures = evaluate_encoder(
         Sources(data, runs / "cache"),
         opened,

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,8 +11,9 @@ from latent_ofer.cli.data import data
 from latent_ofer.cli.demo import demo
 from latent_ofer.cli.evaluate import evaluate
 from latent_ofer.cli.options import USE
-from latent_ofer.cli.output import complain
+from latent_ofer.cli.output import complain, speak_any_encoding
 from latent_ofer.cli.predict import predict
+from latent_ofer.cli.stopping import Stopped, stoppable
 from latent_ofer.cli.synthesize import synthesize
 from latent_ofer.cli.train import train
 from latent_ofer.errors import LatentOFERError
@@ -21,7 +22,6 @@ app = typer.Typer(
     name="latent-ofer",
     help=f"Read an apparent facial expression when part of the face is hidden.\n\n{USE}",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -54,18 +54,31 @@ def _options(
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 all good, 1 some rows are errors, 2 nothing could run.
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
 
-    Whatever goes wrong costs the user one line on stderr, never a traceback.
+    Exit codes: 0 all good, 1 some rows are errors, 2 nothing could run, 130 stopped by Ctrl-C,
+    143 by SIGTERM, 129 by SIGHUP. Whatever goes wrong costs the user one line on stderr, never a
+    traceback.
     """
+    speak_any_encoding()
     try:
-        app(args=arguments, prog_name="latent-ofer")
+        with stoppable():
+            app(args=arguments, prog_name="latent-ofer")
+    except Stopped as stop:
+        complain("stopped")
+        sys.exit(stop.exit_code)
     except (LatentOFERError, ValueError, ImportError) as error:
-        complain(str(error))
+        complain(_with_notes(str(error), error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        complain(f"{place}{error.strerror or error}; check the folder and the free space")
+        reason = f"{place}{error.strerror or error}; check the folder and the free space"
+        complain(_with_notes(reason, error))
     except Exception as error:
-        complain(f"internal error ({type(error).__name__}: {error}); please report it")
+        reason = f"internal error ({type(error).__name__}: {error}); please report it"
+        complain(_with_notes(reason, error))
     sys.exit(2)
+
+
+def _with_notes(text: str, error: Exception) -> str:
+    return "; ".join([text, *getattr(error, "__notes__", ())])

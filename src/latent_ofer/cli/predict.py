@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latent_ofer.cli import options
-from latent_ofer.cli.output import complain, make_folder, one_line, replacing, write_line
+from latent_ofer.cli.output import (
+    complain,
+    kept_lines,
+    make_folder,
+    one_line,
+    part_of,
+    say,
+    write_lines,
+)
+from latent_ofer.cli.stopping import Stopped
+from latent_ofer.files import whole_file
 
 if TYPE_CHECKING:
     from latent_ofer.results import FaceResult, Outcome
@@ -44,7 +54,10 @@ def predict(
 
     Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF.
 
-    Exit code: 0 all good, 1 some images failed, 2 nothing could run.
+    Ctrl-C keeps what is done, and so does being told to stop by the system.
+
+    Exit code: 0 all good, 1 some images failed, 2 nothing could run, 130 stopped by Ctrl-C, 143
+    by the system.
     """
     from latent_ofer.pipeline import LatentOFER
 
@@ -59,16 +72,24 @@ def predict(
     results = output / "results.jsonl"
     try:
         _write(images, outcomes, results, output / "figures" if figures else None, counts)
-    except KeyboardInterrupt:
-        complain(f"stopped; {counts['images']} of {len(images)} images are in {results}")
-        raise typer.Exit(130) from None
-    typer.echo(
+    except Stopped as stop:
+        complain(f"stopped; {_so_far(counts, images, results)}")
+        raise typer.Exit(stop.exit_code) from None
+    except Exception as error:
+        error.add_note(_so_far(counts, images, part_of(results)))
+        raise
+    say(
         f"Images: {counts['images']}, faces: {counts['faces']}, "
         f"without a face: {counts['no_face']}, errors: {counts['error']}. "
         f"Results: {one_line(str(results))}"
     )
     if counts["error"]:
         raise typer.Exit(2 if counts["error"] == len(images) else 1)
+
+
+def _so_far(counts: Counter[str], images: "list[_Image]", results: Path) -> str:
+    done = f"{counts['images']} of {len(images)} images are"
+    return f"{done} in {results}" if counts["images"] else f"{done} done"
 
 
 _Image = tuple[Path, "Outcome | None"]
@@ -102,7 +123,7 @@ def _write(
     shown = track(
         images, "Images", console=console, disable=not console.is_terminal, transient=True
     )
-    with replacing(results) as stream:
+    with kept_lines(results) as stream:
         for index, (path, refused) in enumerate(shown):
             outcome = next(outcomes) if refused is None else refused
             lines = rows(path, outcome)
@@ -111,8 +132,7 @@ def _write(
                     target = figures / f"{index:05d}-{line['face']}.png"
                     line["figure"] = f"{figures.name}/{target.name}"
                     draw(path, face, target)
-            for line in lines:
-                write_line(stream, line)
+            write_lines(stream, lines)
             _count(outcome, counts)
 
 
@@ -150,5 +170,5 @@ def draw(path: Path, face: "FaceResult", target: Path) -> None:
     from latent_ofer.figure import draw_figure
     from latent_ofer.images.load import load_image
 
-    with replacing(target) as stream:
-        draw_figure(load_image(path), face).save(stream, "PNG")
+    with whole_file(target) as partial:
+        draw_figure(load_image(path), face).save(partial, "PNG")

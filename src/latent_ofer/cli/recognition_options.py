@@ -10,6 +10,7 @@ import typer
 
 from latent_ofer.backends.choose import BackendName
 from latent_ofer.cli.options import named_sets
+from latent_ofer.cli.output import say
 from latent_ofer.errors import DataError
 from latent_ofer.weights_folder import DetectorName
 
@@ -185,5 +186,5 @@ def show(table: "Table", folder: Path) -> None:
     """Print a table and where the rest is."""
     from latent_ofer.evaluation.report import markdown
 
-    typer.echo(markdown(table))
-    typer.echo(f"Wrote {folder}")
+    say(markdown(table))
+    say(f"Wrote {folder}")

@@ -7,7 +7,8 @@ import typer
 
 from latent_ofer.cli.data import Codes, Name, Place
 from latent_ofer.cli.options import Output, Runs
-from latent_ofer.cli.output import one_line
+from latent_ofer.cli.output import complain, one_line, say
+from latent_ofer.cli.stopping import Stopped
 
 if TYPE_CHECKING:
     from latent_ofer.occlusion.cutouts import Cutout
@@ -114,11 +115,11 @@ def synthesize(
             limit=limit,
             workers=workers,
         )
-    except KeyboardInterrupt:
-        typer.echo("Stopped; the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
+    except Stopped as stop:
+        complain("stopped; the same command goes on from here")
+        raise typer.Exit(stop.exit_code) from None
     if found.note:
-        typer.echo(one_line(found.note))
+        say(one_line(found.note))
     _print(record, output)
 
 
@@ -208,27 +209,27 @@ def _heat_maps(runs: Path) -> "HeatMaps":
 
 
 def _print(record: dict[str, Any], output: Path) -> None:
-    typer.echo(f"Wrote {record['n']:,} faces to {one_line(str(output))}")
-    typer.echo(f"Digest {record['digest']}")
+    say(f"Wrote {record['n']:,} faces to {one_line(str(output))}")
+    say(f"Digest {record['digest']}")
     report = record["coverage"]
-    typer.echo(f"Covered {report['mean']:.1f} % of the pixels on average")
+    say(f"Covered {report['mean']:.1f} % of the pixels on average")
     if "bins" not in report:
         return
     from latent_ofer.synthesis.coverage import uneven_bins
 
     most = max(1, *(part["reached"] for part in report["bins"]))
-    typer.echo("per cent covered      faces  (wanted)")
+    say("per cent covered      faces  (wanted)")
     for part in report["bins"]:
         bar = "#" * round(BAR * part["reached"] / most)
         span = f"{part['from']:6.2f}-{part['to']:6.2f}"
-        typer.echo(f"{span:>16} {part['reached']:10,} {part['wanted']:9,}  {bar}")
-    typer.echo(f"below {report['below']:,}, above {report['above']:,}")
+        say(f"{span:>16} {part['reached']:10,} {part['wanted']:9,}  {bar}")
+    say(f"below {report['below']:,}, above {report['above']:,}")
     uneven = uneven_bins(report)
     even = "every bin within a quarter of the mean"
-    typer.echo(f"{len(uneven)} bins more than a quarter off the mean" if uneven else even)
+    say(f"{len(uneven)} bins more than a quarter off the mean" if uneven else even)
     for category, part in report["categories"].items():
         if part["missed"]:
-            typer.echo(
+            say(
                 f"  {one_line(category) or 'shapes'}: {part['missed']:,} of {part['faces']:,} miss "
                 f"theirs by more than a point, {part['missing_on_average']:+.1f} short on average"
             )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from latent_ofer.cli.options import Codes, Data, Occluders, Runs, Sets, Workers, named_sets
+from latent_ofer.cli.output import complain, say
+from latent_ofer.cli.stopping import Stopped
 from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 
 StageName = Literal[
@@ -93,14 +95,14 @@ def train(
             folder = SHIPPED if str(start) == "shipped" else start
             keep_start(WeightsFolder.open(folder).file(WEIGHTS), runs)
         for line in sources.summaries():
-            typer.echo(line)
+            say(line)
         if stage == "all":
-            written = train_all(sources, runs, config, typer.echo)
+            written = train_all(sources, runs, config, say)
         elif stage == "release":
             written = release(sources, runs, config)
         else:
             written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped; the last checkpoint is in {runs}. Go on with --resume.", err=True)
-        raise typer.Exit(130) from None
-    typer.echo(f"Wrote {written}")
+    except Stopped as stop:
+        complain(f"stopped; the last checkpoint is in {runs}. Go on with --resume")
+        raise typer.Exit(stop.exit_code) from None
+    say(f"Wrote {written}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,6 @@ def written_to(folder: Path, size: int) -> Iterator[None]:
         raise DataError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder."
         ) from error
-
-
-def to_disk(stream: IO[bytes]) -> None:
-    """Have what was written on the disk before going on."""
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 @contextmanager

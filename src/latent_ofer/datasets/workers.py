@@ -146,13 +146,16 @@ def _started(function: Callable[[Any], Any], chunks: Sequence[Any]) -> Iterator[
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Let what is started here never see Ctrl-C, which the terminal sends to all processes."""
+    """Let what is started here never see what a terminal sends to all of its processes.
+
+    That is Ctrl-C, and the hang-up of a terminal that closes.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # Its own start, which the first process's would bring about, lets Ctrl-C in again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

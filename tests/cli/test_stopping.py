@@ -1,0 +1,147 @@
+"""Told to stop, by whatever signal and whenever: what is done is kept, in one line and no more."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from helpers import drawn_face
+from latent_ofer.cli.output import kept_lines, part_of, write_lines
+
+TESTS = Path(__file__).parents[1]
+PROGRAM = """
+import sys, time
+from fakes import FakeFinder, fake_model
+from helpers import drawn_face
+from latent_ofer import LatentOFER
+from latent_ofer.__main__ import main
+
+model, _ = fake_model(FakeFinder([drawn_face()[1]]))
+whole = model.predict_each
+
+def slow(images, **options):
+    for number, outcome in enumerate(whole(images, **options)):
+        yield outcome
+        if number == 1:
+            print("two are done", flush=True)
+            time.sleep({pause})
+
+model.predict_each = slow
+LatentOFER.from_pretrained = lambda *_, **__: model
+main()
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray(drawn_face(seed=number)[0]).save(folder / f"{number}.png")
+    return folder
+
+
+def started(command: list[str], first: Path = TESTS, **options: Any) -> subprocess.Popen[str]:
+    """Run Python with a folder that goes before all others that modules are taken from."""
+    path = os.pathsep.join([str(first), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, *command],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def predicting(photos: Path, output: Path, pause: float, **options: Any) -> subprocess.Popen[str]:
+    words = ["predict", str(photos), "--output", str(output), "--batch-size", "1"]
+    process = started(["-c", PROGRAM.format(pause=pause), *words], **options)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "two are done\n"
+    return process
+
+
+def names(output: Path) -> list[str]:
+    lines = (output / "results.jsonl").read_text().splitlines()
+    return [Path(json.loads(line)["path"]).name for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 129),
+        ([signal.SIGTERM, signal.SIGHUP, signal.SIGTERM], 143),
+    ],
+)
+def test_what_is_done_is_kept_and_said(
+    signals: list[signal.Signals], code: int, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    process = predicting(photos, output, pause=60)
+    process.send_signal(signals[0])
+    for more in signals[1:]:
+        time.sleep(0.01)
+        process.send_signal(more)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert told == f"latent-ofer: stopped; 2 of 3 images are in {output / 'results.jsonl'}\n"
+    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
+    assert names(output) == ["0.png", "1.png"]
+
+
+def ignore_hang_ups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_what_is_ignored_as_by_nohup_stops_nothing(photos: Path, tmp_path: Path) -> None:
+    process = predicting(photos, tmp_path / "out", pause=0.5, preexec_fn=ignore_hang_ups)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert names(tmp_path / "out") == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("module", ["typer", "onnxruntime"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_while_it_is_still_loading_one_line_is_all(
+    module: str, number: signal.Signals, code: int, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / f"{module}.py").write_text(
+        "import time; print('loading', flush=True)\n"
+        "try:\n    time.sleep(60)\nfinally:\n    raise ImportError('half loaded')\n"
+    )
+    process = started(
+        ["-m", "latent_ofer", "predict", str(photos), "--output", str(tmp_path / "out")],
+        first=tmp_path / "slow",
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert (told, process.returncode) == ("latent-ofer: stopped\n", code)
+
+
+def test_a_failure_leaves_what_is_done_beside_the_old_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text("before\n")
+    with pytest.raises(ZeroDivisionError), kept_lines(path):
+        raise ZeroDivisionError
+    assert not part_of(path).exists()
+    with pytest.raises(ZeroDivisionError), kept_lines(path) as stream:
+        write_lines(stream, [{"a": 1}])
+        raise ZeroDivisionError
+    assert path.read_text() == "before\n"
+    assert part_of(path).read_text() == '{"a": 1}\n'
