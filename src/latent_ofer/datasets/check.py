@@ -54,7 +54,6 @@ def check(
     if decode:
         duplicates, dev, unreadable = _open_all(listing, workers)
         problems += unreadable + _copy_problems(listing.samples, duplicates)
-        notes += duplicates.notes
         copies = _copy_counts(listing.samples, duplicates)
     else:
         notes.append("Pictures were not opened: unreadable ones and copies were not looked for.")

@@ -84,7 +84,7 @@ def mapped(
     except BrokenProcessPool:
         pool.shutdown()
         codes = {process.exitcode for process in started} - {0, None}
-        code = next(iter(sorted(codes - {-signal.SIGTERM}) or codes), None)
+        code = (codes - {-signal.SIGTERM} or codes or {None}).pop()  # the others were told to end
         raise DataError(
             f"A worker process ended early (exit code {code}), perhaps for "
             "lack of memory. Start again, with fewer workers."
