@@ -19,8 +19,8 @@ from latent_ofer.datasets.dev_check import DevCheck
 from latent_ofer.datasets.duplicates import HELD_OUT, Duplicates, Fingerprints
 from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
 from latent_ofer.datasets.people import subjects_in_two_splits
-from latent_ofer.datasets.reading import read_pictures
 from latent_ofer.datasets.registry import SETS
+from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.progress import track
@@ -54,7 +54,6 @@ def check(
     if decode:
         duplicates, dev, unreadable = _open_all(listing, workers)
         problems += unreadable + _copy_problems(listing.samples, duplicates)
-        notes += duplicates.notes
         copies = _copy_counts(listing.samples, duplicates)
     else:
         notes.append("Pictures were not opened: unreadable ones and copies were not looked for.")
@@ -156,7 +155,7 @@ def _pictures(
     rows: dict[str, dict[Any, int]] = {}
     for row, sample in enumerate(listing.samples):
         rows.setdefault(sample.path, {}).setdefault(sample.box, row)
-    wholes = read_pictures(listing.pictures, list(rows), workers)
+    wholes = mapped(listing.pictures.read, list(rows), workers)
     for path, whole in track(
         zip(rows, wholes, strict=True), len(rows), f"Opening the pictures of {listing.name}"
     ):

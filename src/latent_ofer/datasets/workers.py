@@ -1,39 +1,34 @@
 """A function over many items on worker processes: in order, in bounded memory, never hanging."""
 
 import contextlib
-import math
 import multiprocessing
+import os
 import signal
+import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from ctypes import c_uint8
-from dataclasses import dataclass
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any, Final, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from latent_ofer.errors import DataError, ImageError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-CHUNK: Final = 64
+CHUNK: Final = 8
 """Items whose results come back together."""
 AHEAD: Final = 2
-"""Chunks that a worker may have under way: it fills one while the other is taken from it."""
-SLOT_BYTES: Final = 4 * 2**20
-"""Shared memory for the arrays of one chunk; what does not fit goes through the pipe."""
+"""Chunks under way for each worker: it fills one while the other is taken from it."""
 
-PATIENCE: Final = 1.0
-"""Seconds of one wait for an answer. Python notices Ctrl-C between two steps or when it breaks off
-a wait: one that comes between the last step and the wait shows only at the wait's end."""
+PATIENCE: Final = 0.5
+"""Seconds between two looks at the signals while a result is waited for."""
 
-_Answer = tuple[str, Any]
-"""``"array"`` with its start in the slot and its shape, ``"failed"`` with an ImageError's parts
-(exceptions with several arguments do not survive pickling), ``"crashed"``, or ``"value"``."""
+_function: Callable[[Any], Any]
+"""What a worker process applies; it gets it once, as it may hold a network."""
 
 
 def mapped(
@@ -41,14 +36,14 @@ def mapped(
 ) -> Generator[R | ImageError, None, None]:
     """What `function` gives for each item, in order.
 
-    Memory holds a few chunks of 64 results, however many items there are. The workers end with
+    Memory holds a few chunks of results, however many items there are. The workers end with
     the iterator: at its end, when it is closed, and on Ctrl-C.
 
     Parameters
     ----------
     function : callable
         Takes one item. With several workers it must be picklable, such as a method of a picklable
-        object; uint8 arrays come back through shared memory, everything else is pickled.
+        object; so must its results.
     items : sequence
     workers : int
         Processes; with 1 everything happens in this one. They are started afresh ("spawn"), so a
@@ -65,19 +60,53 @@ def mapped(
     Exception
         Any other that `function` raises.
     """
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-    workers = min(workers, len(chunks))
+    chunks = (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
+    workers = min(workers, -(-len(items) // CHUNK))
     if workers <= 1:
         for item in items:
             yield _outcome(function, item)
         return
-    with contextlib.ExitStack() as running:
-        pool = [
-            running.enter_context(_started(function, chunks[first::workers]))
-            for first in range(workers)
-        ]
-        for number, chunk in enumerate(chunks):
-            yield from pool[number % workers].results(number // workers, len(chunk))
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(function,)
+    )
+
+    def ours() -> list[BaseProcess]:
+        return [process for process in multiprocessing.active_children() if process not in others]
+
+    def submitted(some: Sequence[T]) -> "Future[list[R | ImageError]]":
+        with _interrupts_held():  # a submission may start a worker
+            return pool.submit(_outcomes, some)
+
+    started: list[BaseProcess] = []
+    try:
+        under_way = deque(submitted(chunk) for chunk in islice(chunks, AHEAD * workers))
+        started = ours()
+        while under_way:
+            yield from _awaited(under_way.popleft())
+            under_way.extend(submitted(chunk) for chunk in islice(chunks, 1))
+    except BrokenProcessPool:
+        pool.shutdown()
+        codes = {process.exitcode for process in started} - {0, None}
+        code = (codes - {-signal.SIGTERM} or codes or {None}).pop()  # the others were told to end
+        raise DataError(
+            f"A worker process ended early (exit code {code}), perhaps for "
+            "lack of memory. Start again, with fewer workers."
+        ) from None
+    finally:
+        for process in ours():
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+
+
+def _awaited(result: "Future[R]") -> R:
+    """A result when it is there; signals are looked at in between.
+
+    One that comes right before a wait would otherwise be noticed at its end alone.
+    """
+    while not wait([result], PATIENCE).done:
+        pass
+    return result.result()
 
 
 def _outcome(function: Callable[[T], R], item: T) -> R | ImageError:
@@ -87,61 +116,23 @@ def _outcome(function: Callable[[T], R], item: T) -> R | ImageError:
         return error
 
 
-@dataclass(frozen=True)
-class _Worker:
-    process: SpawnProcess
-    pipe: "Connection[Any, Any]"
-    slots: NDArray[np.uint8]
-
-    def results(self, turn: int, count: int) -> Iterator[Any]:
-        """Results of this worker's chunk number `turn`, which holds `count` items."""
-        slot = self.slots[turn % AHEAD]
-        while count:
-            part = self._received()
-            count -= len(part)
-            for kind, content in part:
-                if kind == "array":
-                    start, shape = content
-                    yield slot[start : start + math.prod(shape)].reshape(shape).copy()
-                elif kind == "failed":
-                    yield ImageError(*content)
-                elif kind == "crashed":
-                    raise content
-                else:
-                    yield content
-        with contextlib.suppress(OSError):  # a worker that has done its last chunk is gone
-            self.pipe.send_bytes(b"the slot is free")
-
-    def _received(self) -> list[_Answer]:
-        try:
-            while not self.pipe.poll(PATIENCE):
-                pass
-            part: list[_Answer] = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join(timeout=5)
-            raise DataError(
-                f"A worker process ended early (exit code {self.process.exitcode}), perhaps for "
-                "lack of memory. Start again, with fewer workers."
-            ) from None
-        return part
+def _outcomes(items: Sequence[Any]) -> list[Any]:
+    return [_outcome(_function, item) for item in items]
 
 
-@contextlib.contextmanager
-def _started(function: Callable[[Any], Any], chunks: Sequence[Any]) -> Iterator[_Worker]:
-    context = multiprocessing.get_context("spawn")
-    pipe, theirs = context.Pipe()
-    shared = context.RawArray(c_uint8, AHEAD * SLOT_BYTES)
-    process = context.Process(target=_work, args=(function, chunks, theirs, shared), daemon=True)
-    try:
-        with _interrupts_held():
-            process.start()
-        theirs.close()  # held here too, it would keep a dead worker's pipe open
-        yield _Worker(process, pipe, _slots(shared))
-    finally:
-        pipe.close()
-        if process.pid is not None:
-            process.terminate()
-            process.join()
+def _begin(function: Callable[[Any], Any]) -> None:
+    """Make a worker ready: deaf to Ctrl-C, and gone when the process that started it is."""
+    global _function
+    _function = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextlib.contextmanager
@@ -160,59 +151,3 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _slots(shared: Any) -> NDArray[np.uint8]:
-    return np.frombuffer(shared, dtype=np.uint8).reshape(AHEAD, SLOT_BYTES)
-
-
-def _work(
-    function: Callable[[Any], Any],
-    chunks: Sequence[Sequence[Any]],
-    pipe: "Connection[Any, Any]",
-    shared: Any,
-) -> None:
-    """All that a worker does; it ends when the pipe breaks, however the other process ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    slots = _slots(shared)
-    with contextlib.suppress(EOFError, OSError):
-        for turn, chunk in enumerate(chunks):
-            if turn >= AHEAD:
-                pipe.recv_bytes()
-            _answer(function, chunk, slots[turn % AHEAD], pipe)
-
-
-def _answer(
-    function: Callable[[Any], Any],
-    items: Sequence[Any],
-    slot: NDArray[np.uint8],
-    pipe: "Connection[Any, Any]",
-) -> None:
-    """Send the results of one chunk, in parts so that only one large array waits at a time."""
-    part: list[_Answer] = []
-    used = 0
-    for item in items:
-        kind, content = _answer_to(function, item)
-        if kind == "array" and used + content.size <= slot.size:
-            end = used + content.size
-            slot[used:end] = content.reshape(-1)
-            part.append((kind, (used, content.shape)))
-            used = end
-        elif kind == "array":
-            pipe.send([*part, ("value", content)])
-            part = []
-        else:
-            part.append((kind, content))
-    if part:
-        pipe.send(part)
-
-
-def _answer_to(function: Callable[[Any], Any], item: Any) -> _Answer:
-    try:
-        result = function(item)
-    except ImageError as error:
-        return "failed", (error.code, error.path, error.message)
-    except Exception as error:
-        return "crashed", error
-    is_array = isinstance(result, np.ndarray) and result.dtype == np.uint8
-    return ("array" if is_array else "value"), result

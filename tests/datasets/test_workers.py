@@ -14,22 +14,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latent_ofer.datasets.reading import read_pictures
 from latent_ofer.datasets.tree import Tree
-from latent_ofer.datasets.workers import CHUNK, SLOT_BYTES, mapped
+from latent_ofer.datasets.workers import CHUNK, mapped
 from latent_ofer.errors import DataError, ImageError
 
 COUNT = 4 * CHUNK + 10
 BROKEN = (3, CHUNK + 1)
 LARGE = (5, 6)
-"""Two pictures of one chunk that do not fit in its shared memory."""
+"""Two pictures of one chunk that are far larger than the others."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(COUNT):
-        side = int((SLOT_BYTES / 3) ** 0.5) - 8 if number in LARGE else 5 + number % 7
+        side = 1200 if number in LARGE else 5 + number % 7
         colour = (number % 256, number // 256, side % 256)
         Image.new("RGB", (side, side + 1), colour).save(folder / f"{number:04}.png")
     for number in BROKEN:
@@ -42,7 +41,7 @@ def test_pictures_come_in_order_and_an_unreadable_one_is_an_error_in_its_place(
     folder: Path, workers: int
 ) -> None:
     tree = Tree(folder)
-    results = read_pictures(tree, tree.paths, workers)
+    results = mapped(tree.read, tree.paths, workers)
     for number, (path, result) in enumerate(zip(tree.paths, results, strict=True)):
         if number in BROKEN:
             assert isinstance(result, ImageError)
@@ -56,7 +55,7 @@ def test_pictures_come_in_order_and_an_unreadable_one_is_an_error_in_its_place(
 
 def test_a_picture_stays_as_it_is_while_later_ones_are_read(folder: Path) -> None:
     tree = Tree(folder)
-    kept = list(read_pictures(tree, tree.paths[7:], workers=2))
+    kept = list(mapped(tree.read, tree.paths[7:], workers=2))
     first = kept[0]
     assert isinstance(first, np.ndarray)
     assert np.array_equal(first, np.asarray(Image.open(folder / tree.paths[7])))
