@@ -96,7 +96,7 @@ class LatentOFER:
         threads : int, optional
             Threads of the engine; None leaves the choice to it.
         detector : {"default", "labelled", "synthetic", "one-class", "paper"}
-            What finds hidden patches: a network trained on real covers that people have named,
+            What finds hidden patches: a network trained on real covers, labelled by two looks,
             and on pasted ones ("labelled"), one trained on faces hidden by pasted objects alone
             ("synthetic"), a model of clean faces alone ("one-class") or the paper's deep SVDD
             (Eq. 1). "default" is the one of them that the weights name as such.

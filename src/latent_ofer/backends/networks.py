@@ -73,7 +73,7 @@ class DetectLabelled(Detect):
 
     @property
     def network(self) -> RegionDetector:
-        """Trained on real covers that people have named, and on pasted ones."""
+        """Trained on real covers, labelled by two looks at each face, and on pasted ones."""
         return self.labelled
 
     def forward(self, faces: Tensor) -> Tensor:

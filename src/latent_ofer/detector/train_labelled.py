@@ -1,4 +1,4 @@
-"""Training of the `labelled` detector: on real covers, named by people, and on pasted ones."""
+"""Training of the `labelled` detector: on real covers that were looked at, and on pasted ones."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
