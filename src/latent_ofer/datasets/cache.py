@@ -1,12 +1,9 @@
-"""Files kept from one start to the next: whole or not at all, by one process at a time."""
+"""Files kept from one start to the next: whole or not at all, and where there is room."""
 
 import errno
-import os
 import shutil
-import sys
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -96,68 +93,3 @@ def written_to(folder: Path, size: int) -> Iterator[None]:
         raise DataError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder."
         ) from error
-
-
-@contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; whoever else wants it waits, and says so on standard error.
-
-    The system frees the lock when its process ends, however it ends: none is ever stale.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; gone afterwards.
-    what : str
-        What is done under the lock, for the waiting one's line.
-    """
-    while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR)
-        try:
-            _lock(descriptor, what)
-            if not _is_same(descriptor, path):
-                continue  # its last holder has removed it meanwhile
-            try:
-                yield
-                return
-            finally:
-                with suppress(OSError):  # Windows refuses while another process has it open
-                    path.unlink()
-        finally:
-            os.close(descriptor)
-
-
-def _is_same(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _lock(descriptor: int, what: str) -> None:
-    if _try_lock(descriptor):
-        return
-    print(f"Another process is at it already: {what}. Waiting for it to end.", file=sys.stderr)
-    while not _try_lock(descriptor):
-        time.sleep(0.2)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
