@@ -249,12 +249,12 @@ def test_faces_are_grouped_by_what_really_covers_them_where_a_table_says_so(
     pool = FacePool([read_ferplus(data, "val", tmp_path / "cache").as_face_set()])
     table = tmp_path / "covers.csv"
     assert cover_groups(pool, table) == {}
-    names = [name for _, name in pool.keys]
-    looks = {names[0]: ",", names[1]: "hand,hand", names[2]: "hand,"}
-    rows = [f"{name},{looks[name]}" for name in looks]
+    first, second = [name for _, name in pool.keys][:2]
+    looks = {first: ",", second: "hand,hand", "unknown.png": ","}
+    rows = [f"{name},{both}" for name, both in looks.items()]
     table.write_text("\n".join(["file,pass_a,pass_b", *rows]))
-    found = {group: np.flatnonzero(here) for group, here in cover_groups(pool, table).items()}
-    assert {group: rows.tolist() for group, rows in found.items()} == {
+    groups_found = cover_groups(pool, table)
+    assert {group: np.flatnonzero(here).tolist() for group, here in groups_found.items()} == {
         "cover: nothing": [0],
         "cover: really covered": [1],
     }

@@ -69,9 +69,9 @@ def evaluate_detection(
         "sunglasses": {...}}``; colour and grey hold `figures`, as ``"by_group"`` those of
         `by_group` (people, objects, coverage, what really covers the faces where a table
         beside the archives says so), as ``"worst_group"`` that of `worst_group` among people and
-        sources, and, where there are such, as ``"without_streaks"`` the `figures` without the patches of
-        replicated border; the other two are those of `evaluate_masked_faces`. Each measured
-        value is ``{"value", "low", "high"}`` with its 95 % interval over images.
+        sources, and, where there are such, as ``"without_streaks"`` the `figures` without the
+        patches of replicated border; the other two are those of `evaluate_masked_faces`. Each
+        measured value is ``{"value", "low", "high"}`` with its 95 % interval over images.
     """
     rng = np.random.default_rng(seed)
     photos, ferplus = read_faces(data, "val", cache), read_ferplus(data, "val", cache)
