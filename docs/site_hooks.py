@@ -38,7 +38,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, place in OUTSIDE.items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / name)))
     for folder in FOLDERS:
-        names = sorted(path.name for path in (ROOT / "docs" / folder).glob("*.*"))
+        top = ROOT / "docs" / folder
+        names = sorted(path.relative_to(top).as_posix() for path in top.rglob("*.*"))
         lines = [f"# {folder}", *(f"- [{name}]({name})" for name in names)]
         files.append(File.generated(config, f"{folder}/index.md", content="\n\n".join(lines)))
     return files
@@ -54,6 +55,8 @@ def site_link(link: str, place: str) -> str:
     homes = {place: name for name, place in OUTSIDE.items()}
     home = homes.get(place, f"docs/{place}")
     target = posixpath.normpath(posixpath.join(posixpath.dirname(home), link))
+    if target not in OUTSIDE and not target.startswith("docs/"):
+        return link
     found = OUTSIDE.get(target, target.removeprefix("docs/"))
     if link.endswith("/"):
         found += "/index.md"
@@ -62,12 +65,14 @@ def site_link(link: str, place: str) -> str:
 
 def on_page_content(content: str, **_: object) -> str:
     """Write equations as MathML, which browsers draw without any script."""
-    return EQUATION.sub(
-        lambda found: convert(
-            html.unescape(found[2]).strip(), display="block" if found[1] == "div" else "inline"
-        ),
-        content,
-    )
+    return EQUATION.sub(_mathml, content)
+
+
+def _mathml(found: re.Match[str]) -> str:
+    latex = html.unescape(found[2]).strip()
+    if found[1] == "span":
+        return convert(latex)
+    return f'<div class="equation">{convert(latex, display="block")}</div>'
 
 
 def on_post_page(output: str, **_: object) -> str:
