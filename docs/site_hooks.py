@@ -29,7 +29,10 @@ FOLDERS = ("reports", "reports/evaluation")
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.DOTALL)
-POLICY = "default-src 'self' file: data: 'unsafe-inline'"
+LOCK = (
+    '<meta http-equiv="Content-Security-Policy" '
+    """content="default-src 'self' file: data: 'unsafe-inline'">"""
+)
 """For the browser: whatever a page or script asks for, nothing is fetched from another place."""
 
 
@@ -77,5 +80,9 @@ def _mathml(found: re.Match[str]) -> str:
 
 def on_post_page(output: str, **_: object) -> str:
     """Lock each page against resources from outside."""
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    return output.replace("<head>", f"<head>{policy}", 1)
+    return output.replace("<head>", f"<head>{LOCK}", 1)
+
+
+def on_post_template(output_content: str, **_: object) -> str:
+    """Lock the page for addresses that do not exist; the other templates are no pages."""
+    return on_post_page(output_content)

@@ -38,7 +38,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _run("predict", folder / "photos", "--output", folder / "out", code=1)
     _run(
         *("synthesize", "folder", folder / "crops", "-o", folder / "syn-ferplus"),
-        *("--protocol", "procedural", "--runs", folder / "runs"),
+        *("--split", "test", "--protocol", "procedural", "--runs", folder / "runs"),
     )
     return folder
 
