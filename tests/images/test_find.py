@@ -113,7 +113,8 @@ def test_a_proposal_is_a_face_when_the_second_look_is_surer_than_four_fifths(
             boxes, scores, points = self.session.run(*inputs)  # type: ignore[attr-defined]
             return boxes, np.minimum(scores, score), points
 
-    monkeypatch.setattr(finder, "_session", Unsure(finder._session))
+    network = finder._network
+    monkeypatch.setattr(network, "_session", Unsure(network._session))
     assert len(finder.find(np.array(portrait))) == found
 
 
