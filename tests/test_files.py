@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,17 @@ def test_what_a_writer_puts_in_its_place_may_be_read_like_other_new_files(tmp_pa
     with whole_file(tmp_path / "file") as path:
         path.chmod(0o600)
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_two_writers_with_the_same_process_number_do_not_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    target = tmp_path / "file"
+    with whole_file(target) as first, whole_file(target) as second:
+        with first.open("w") as one, second.open("w") as other:
+            one.write("one\n")
+            other.write("other\n")
+        assert first != second
+    assert target.read_text() == "one\n"
+    assert list(tmp_path.iterdir()) == [target]

@@ -17,6 +17,7 @@ from latent_ofer import ImageError, LatentOFER, LatentOFERError, errors
 from latent_ofer.datasets.cache import NoRoomError
 from latent_ofer.images.damage import DamagedError
 from latent_ofer.images.load import load_image
+from latent_ofer.locks import InUseError
 from onnx_folder import write_folder
 
 PROBLEMS = [
@@ -28,6 +29,7 @@ PROBLEMS = [
     errors.RecipeError("no such key"),
     errors.StaleError("trained on others"),
     NoRoomError("the disk is full"),
+    InUseError("out: in use by another run"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent, however the program ends."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     before stays as it was. Makes the folder. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Not by the number of the process, which another container may have as well.
+    partial = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
-        partial.touch()
+        partial.touch(exist_ok=False)
         mode = partial.stat().st_mode
         yield partial
         # Some writers put a file in its place that nobody else may read.

@@ -1,72 +1,14 @@
 """Told to stop, by whatever signal and whenever: what is done is kept, in one line and no more."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
 
-from helpers import drawn_face
 from latent_ofer.cli.output import kept_lines, part_of, write_lines
-
-TESTS = Path(__file__).parents[1]
-PROGRAM = """
-import sys, time
-from fakes import FakeFinder, fake_model
-from helpers import drawn_face
-from latent_ofer import LatentOFER
-from latent_ofer.__main__ import main
-
-model, _ = fake_model(FakeFinder([drawn_face()[1]]))
-whole = model.predict_each
-
-def slow(images, **options):
-    for number, outcome in enumerate(whole(images, **options)):
-        yield outcome
-        if number == 1:
-            print("two are done", flush=True)
-            time.sleep({pause})
-
-model.predict_each = slow
-LatentOFER.from_pretrained = lambda *_, **__: model
-main()
-"""
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(3):
-        Image.fromarray(drawn_face(seed=number)[0]).save(folder / f"{number}.png")
-    return folder
-
-
-def started(command: list[str], first: Path = TESTS, **options: Any) -> subprocess.Popen[str]:
-    """Run Python with a folder that goes before all others that modules are taken from."""
-    path = os.pathsep.join([str(first), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen(
-        [sys.executable, *command],
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def predicting(photos: Path, output: Path, pause: float, **options: Any) -> subprocess.Popen[str]:
-    words = ["predict", str(photos), "--output", str(output), "--batch-size", "1"]
-    process = started(["-c", PROGRAM.format(pause=pause), *words], **options)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "two are done\n"
-    return process
+from slow_runs import predicting, started
 
 
 def names(output: Path) -> list[str]:
@@ -84,10 +26,10 @@ def names(output: Path) -> list[str]:
     ],
 )
 def test_what_is_done_is_kept_and_said(
-    signals: list[signal.Signals], code: int, photos: Path, tmp_path: Path
+    signals: list[signal.Signals], code: int, three_photos: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    process = predicting(photos, output, pause=60)
+    process = predicting(three_photos, output, pause=60)
     process.send_signal(signals[0])
     for more in signals[1:]:
         time.sleep(0.01)
@@ -103,8 +45,8 @@ def ignore_hang_ups() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def test_what_is_ignored_as_by_nohup_stops_nothing(photos: Path, tmp_path: Path) -> None:
-    process = predicting(photos, tmp_path / "out", pause=0.5, preexec_fn=ignore_hang_ups)
+def test_what_is_ignored_as_by_nohup_stops_nothing(three_photos: Path, tmp_path: Path) -> None:
+    process = predicting(three_photos, tmp_path / "out", pause=0.5, preexec_fn=ignore_hang_ups)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=30)
     assert process.returncode == 0
@@ -114,7 +56,7 @@ def test_what_is_ignored_as_by_nohup_stops_nothing(photos: Path, tmp_path: Path)
 @pytest.mark.parametrize("module", ["typer", "onnxruntime"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_while_it_is_still_loading_one_line_is_all(
-    module: str, number: signal.Signals, code: int, photos: Path, tmp_path: Path
+    module: str, number: signal.Signals, code: int, three_photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow" / f"{module}.py").write_text(
@@ -122,7 +64,7 @@ def test_while_it_is_still_loading_one_line_is_all(
         "try:\n    time.sleep(60)\nfinally:\n    raise ImportError('half loaded')\n"
     )
     process = started(
-        ["-m", "latent_ofer", "predict", str(photos), "--output", str(tmp_path / "out")],
+        ["-m", "latent_ofer", "predict", str(three_photos), "--output", str(tmp_path / "out")],
         first=tmp_path / "slow",
     )
     assert process.stdout is not None

@@ -4,8 +4,6 @@ import errno
 import hashlib
 import os
 import shutil
-import threading
-import time
 import zipfile
 from collections import namedtuple
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.cache import alone, stored, written_to
+from latent_ofer.datasets.cache import stored, written_to
 from latent_ofer.datasets.fer2013 import PixelTable
 from latent_ofer.datasets.fingerprint import fingerprint
 from latent_ofer.datasets.table import FolderPictures
@@ -71,35 +69,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         written_to(tmp_path / "file" / "folder", 0),
     ):
         pass
-
-
-def test_one_waits_for_the_other_and_says_so(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    lock, inside, most = tmp_path / "lock", [0], [0]
-
-    def work() -> None:
-        for _ in range(3):
-            with alone(lock, "making soup"):
-                inside[0] += 1
-                most[0] = max(most[0], inside[0])
-                time.sleep(0.05)
-                inside[0] -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1] and not lock.exists()
-    assert "Another process is at it already: making soup. Waiting" in capfd.readouterr().err
-
-
-def test_a_lock_file_that_a_dead_process_left_stops_nobody(tmp_path: Path) -> None:
-    (tmp_path / "lock").write_text("4711")
-    with alone(tmp_path / "lock", "making soup"):
-        pass
-    assert list(tmp_path.iterdir()) == []
 
 
 def _touch(path: Path, content: bytes, seconds: int) -> None:

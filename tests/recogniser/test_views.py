@@ -45,8 +45,22 @@ def test_fitting_learns_which_view_to_trust_and_how_far() -> None:
     logits = torch.stack([8 * told + 4 * noise[0], 2 * told + noise[1], 3 * noise[2]])
     share = torch.full((4000,), 0.3)
     share[:1000] = 0
-    factors = fitted(logits, share, labels)
+    factors = fitted(logits, share, labels, torch.ones(4000))
     weight = factors["after"][:, 0] + 0.3 * factors["after"][:, 1]
     # For one of eight with noise s and signal m, the best factor is m / s^2.
     assert float(factors["before"]) == pytest.approx(8 / 16, abs=0.05)
     assert weight.tolist() == pytest.approx([8 / 16, 2, 0], abs=0.25)
+
+
+def test_faces_of_weight_zero_do_not_count_where_a_part_is_hidden() -> None:
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.randint(8, (2000,), generator=generator)
+    told = F.one_hot(labels, 8).float()
+    noise = torch.randn(3, 2000, 8, generator=generator)
+    logits = torch.stack([2 * told + noise[0], noise[1], noise[2]])
+    logits[:, 1000:] = logits[:, 1000:].flip(0)  # in the second half the third view knows
+    weights = torch.ones(2000)
+    weights[1000:] = 0
+    factors = fitted(logits, torch.full((2000,), 0.3), labels, weights)
+    trust = factors["after"][:, 0] + 0.3 * factors["after"][:, 1]
+    assert trust.tolist() == pytest.approx([2, 0, 0], abs=0.3)

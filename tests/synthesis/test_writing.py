@@ -15,6 +15,7 @@ from helpers import drawn_face
 from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.errors import DataError
+from latent_ofer.locks import InUseError, held
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.synthesis import writing
 from latent_ofer.synthesis.jobs import HeatMaps, Maker
@@ -177,6 +178,11 @@ def test_a_folder_of_other_settings_or_other_things_is_refused(tmp_path: Path) -
         write(tmp_path / "other")
     (tmp_path / "set/synthesis.json").write_text("{")
     with pytest.raises(DataError, match="damaged"):
+        write(tmp_path / "set")
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    with held(tmp_path / "set", "a synthesis"), pytest.raises(InUseError, match="a synthesis"):
         write(tmp_path / "set")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from latent_ofer.errors import StaleError
+from latent_ofer.locks import InUseError, held
 from latent_ofer.training.checkpoint import load_state
 from latent_ofer.training.loop import Job, epoch_rng, fit, schedule, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe
@@ -54,6 +55,11 @@ class Tiny:
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_two_trainings_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    with held(tmp_path / "net", "a training of net"), pytest.raises(InUseError, match="a training"):
+        fit(Tiny(tmp_path / "net", recipe()).job, recipe(), False, quiet=True)
 
 
 @pytest.mark.parametrize("stop_at", [3, 4, 8])

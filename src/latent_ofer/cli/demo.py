@@ -8,6 +8,7 @@ from latent_ofer.cli import options
 from latent_ofer.cli.output import one_line, say
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.files import whole_file, write_text
+from latent_ofer.locks import held
 
 if TYPE_CHECKING:
     from latent_ofer.results import FaceResult
@@ -41,15 +42,16 @@ def demo(
     face = _only(model.predict(photo), "the portrait with an object over it")
 
     figure, record = output / "figure.png", output / "result.json"
-    with whole_file(figure) as partial:
-        draw_figure(photo, face).save(partial, "PNG")
     result = {
         "photo": {"name": PORTRAIT.name, "credit": CREDIT},
         "covered_pixels": int(covered.sum()),
         "without_object": clean.to_dict(),
         **face.to_dict(),
     }
-    write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
+    with held(output, "latent-ofer demo"):
+        with whole_file(figure) as partial:
+            draw_figure(photo, face).save(partial, "PNG")
+        write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
     say(_summary(clean, face))
     say(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
 

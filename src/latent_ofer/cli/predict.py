@@ -12,7 +12,6 @@ from latent_ofer.cli import options
 from latent_ofer.cli.output import (
     complain,
     kept_lines,
-    make_folder,
     one_line,
     part_of,
     say,
@@ -20,6 +19,7 @@ from latent_ofer.cli.output import (
 )
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.files import whole_file
+from latent_ofer.locks import InUseError, held
 
 if TYPE_CHECKING:
     from latent_ofer.results import FaceResult, Outcome
@@ -65,16 +65,18 @@ def predict(
         weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
     )
     images = list(_images(paths))
-    make_folder(output / "figures" if figures else output)
     good = [path for path, error in images if error is None]
     outcomes = model.predict_each(good, crops=crops, labels=labels, batch_size=batch_size)
     counts: Counter[str] = Counter()
     results = output / "results.jsonl"
     try:
-        _write(images, outcomes, results, output / "figures" if figures else None, counts)
+        with held(output, "latent-ofer predict"):
+            _write(images, outcomes, results, output / "figures" if figures else None, counts)
     except Stopped as stop:
         complain(f"stopped; {_so_far(counts, images, results)}")
         raise typer.Exit(stop.exit_code) from None
+    except InUseError:
+        raise
     except Exception as error:
         error.add_note(_so_far(counts, images, part_of(results)))
         raise

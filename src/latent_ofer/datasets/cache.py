@@ -1,15 +1,13 @@
-"""Files kept from one start to the next: whole or not at all, by one process at a time."""
+"""Files kept from one start to the next: whole or not at all, and where there is room."""
 
 import errno
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from latent_ofer.errors import DataError
@@ -95,30 +93,3 @@ def written_to(folder: Path, size: int) -> Iterator[None]:
         raise DataError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder."
         ) from error
-
-
-@contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; whoever else wants it waits, and says so on standard error.
-
-    The system frees the lock when its process ends, however it ends: none is ever stale.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; gone afterwards.
-    what : str
-        What is done under the lock, for the waiting one's line.
-    """
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f"Another process is at it already: {what}. Waiting for it to end.", file=sys.stderr)
-        lock.acquire(poll_interval=0.2)
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # Windows refuses while another process has it open
-            path.unlink()  # under the lock: who waits for a removed file asks for a new one
-        lock.release()

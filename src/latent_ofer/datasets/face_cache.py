@@ -19,13 +19,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.cache import NoRoomError, alone, written_to
+from latent_ofer.datasets.cache import NoRoomError, written_to
 from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.listing import Sample
 from latent_ofer.datasets.main_face import MainFace, MainFaces
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
 from latent_ofer.files import to_disk, write_text
+from latent_ofer.locks import alone
 from latent_ofer.progress import track
 
 KEPT: Final = (b"as_is", b"aligned", b"squared")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import archive
+from latent_ofer.datasets.covers import read_covers
 from latent_ofer.datasets.faces import read_faces
 from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.pool import FacePool, Native, Pixels
@@ -23,7 +24,7 @@ from latent_ofer.evaluation.detection_figures import (
     figures,
     worst_group,
 )
-from latent_ofer.evaluation.grouping import occluder_groups
+from latent_ofer.evaluation.grouping import Members, occluder_groups
 from latent_ofer.evaluation.masked_faces import evaluate_masked_faces
 from latent_ofer.evaluation.patch_scores import AT_ONCE, compose
 from latent_ofer.occlusion.objects import Cutout, load_cutouts
@@ -31,6 +32,7 @@ from latent_ofer.progress import track
 from latent_ofer.weights_folder import Thresholds
 
 SEED = 7
+COVERS = "ferplus_occlusions.csv"
 
 Scores = Callable[[Pixels], NDArray[Any]]
 """Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden."""
@@ -65,10 +67,11 @@ def evaluate_detection(
     dict
         Plain values: ``{"seed", "split", "colour": {...}, "grey": {...}, "mask": {...},
         "sunglasses": {...}}``; colour and grey hold `figures`, as ``"by_group"`` those of
-        `by_group`, as ``"worst_group"`` that of `worst_group` among people and sources, and,
-        where there are such, as ``"without_streaks"`` the `figures` without the patches of
-        replicated border; the other two are those of `evaluate_masked_faces`. Each measured
-        value is ``{"value", "low", "high"}`` with its 95 % interval over images.
+        `by_group` (people, objects, coverage, what really covers the faces where a table
+        beside the archives says so), as ``"worst_group"`` that of `worst_group` among people and
+        sources, and, where there are such, as ``"without_streaks"`` the `figures` without the
+        patches of replicated border; the other two are those of `evaluate_masked_faces`. Each
+        measured value is ``{"value", "low", "high"}`` with its 95 % interval over images.
     """
     rng = np.random.default_rng(seed)
     photos, ferplus = read_faces(data, "val", cache), read_ferplus(data, "val", cache)
@@ -83,6 +86,7 @@ def evaluate_detection(
         counts = resample_counts(len(rows), rng, people=of_kind.people)
         people = face_groups(of_kind)
         things = occluder_groups(faces.category.tolist(), faces.coverage)
+        things |= cover_groups(of_kind, data / COVERS)
         of_groups = by_group(faces, people | things, counts)
         report[kind] = figures(faces, counts)
         report[kind]["worst_group"] = worst_group({name: of_groups[name] for name in people})
@@ -91,6 +95,23 @@ def evaluate_detection(
             report[kind]["without_streaks"] = figures(faces.without(left_out), counts)
         report[kind]["by_group"] = of_groups
     return report | evaluate_masked_faces(data, cache, scores, thresholds, rng, limit)
+
+
+def cover_groups(pool: FacePool, path: Path) -> Members:
+    """Faces over which nothing lies before anything is pasted, and really covered ones.
+
+    None where there is no table of covers, or it names none of the faces: what counts as visible
+    on a face may be hidden all the same.
+    """
+    if not path.exists():
+        return {}
+    covers = read_covers(path)
+    known = [covers.get(face) for face in pool.keys]
+    members = {
+        "cover: nothing": np.array([cover is not None and not cover.named for cover in known]),
+        "cover: really covered": np.array([cover is not None and cover.hides for cover in known]),
+    }
+    return {name: here for name, here in members.items() if here.any()}
 
 
 def scored(

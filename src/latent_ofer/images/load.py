@@ -18,6 +18,7 @@ from latent_ofer.errors import ImageError, ImageErrorCode
 from latent_ofer.images import formats
 from latent_ofer.images.colour import upright_rgb
 from latent_ofer.images.damage import DamagedError
+from latent_ofer.images.heif import INSTALL, Heic, can_read_heic
 from latent_ofer.images.jpeg import strict_pixels
 from latent_ofer.images.pillow_switches import known_switches
 from latent_ofer.images.webp import check_webp
@@ -181,13 +182,17 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     kind = formats.kind_of(data)
     if kind is None:
         raise _error("not_an_image", name, "is no image", f"give {_supported()}")
-    if kind not in formats.SUPPORTED:
+    if kind not in formats.SUPPORTED and not (kind == "HEIC" and can_read_heic()):
         raise _unsupported(kind, name)
     announced = formats.announced_size(kind, data)
     if announced is not None:
         _check_size(*announced, name)
     try:
         with _ONE_AT_A_TIME, known_switches(), _muted(kind == "TIFF"):
+            if kind == "HEIC":
+                heic = Heic(data)
+                _check_size(*heic.size, name)
+                return upright_rgb(heic.image())
             if kind == "WebP" and announced is not None:
                 check_webp(data, announced[0] * announced[1])
             if kind == "PNG":
@@ -273,7 +278,7 @@ def _too_large(name: str | None, size: int) -> ImageError:
 
 def _unsupported(kind: str, name: str | None) -> ImageError:
     hints = {
-        "HEIC": "export it as JPEG (on a phone: camera format 'most compatible')",
+        "HEIC": INSTALL,
         "SVG": "export the drawing as PNG",
         "PDF": "export the page as PNG",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +30,16 @@ See = Callable[[Pixels], Views]
 
 
 class FusionRecipe(Recipe):
-    """Recipe of the fusion: only `epoch_images`, the dev faces behind objects, matters."""
+    """Recipe of the fusion: of the usual keys only `epoch_images` matters.
+
+    They are the dev faces behind objects.
+    """
+
+    objects: float = Field(default=1, ge=0)
+    """Weight of a face behind a pasted object where one as it came, really covered or not, has 1.
+
+    What a real hand covers is told in part by where the hand is; a pasted object tells nothing.
+    """
 
 
 def train_fusion(
@@ -50,7 +60,9 @@ def train_fusion(
     logits = torch.from_numpy(np.concatenate([views for views, _ in seen], 1))
     share = torch.from_numpy(np.concatenate([shares for _, shares in seen])).float()
     labels = torch.from_numpy(np.concatenate([pool.labels, copied.labels]))
-    return save_weights(runs / STAGE, fitted(logits, share, labels), about)
+    weights = torch.ones(len(labels))
+    weights[len(pool) :] = recipe.objects
+    return save_weights(runs / STAGE, fitted(logits, share, labels, weights), about)
 
 
 def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See) -> Views:
@@ -59,7 +71,7 @@ def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See
     return np.concatenate([v for v, _ in parts], 1), np.concatenate([s for _, s in parts])
 
 
-def fitted(logits: Tensor, share: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def fitted(logits: Tensor, share: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """Factors with the least cross-entropy.
 
     Parameters
@@ -69,6 +81,8 @@ def fitted(logits: Tensor, share: Tensor, labels: Tensor) -> dict[str, Tensor]:
     share : (n,) float
         Hidden share of each face; where it is 0 the views are one.
     labels : (n,) int64
+    weights : (n,) float
+        How much each face counts where a part of it is hidden.
 
     Returns
     -------
@@ -81,12 +95,13 @@ def fitted(logits: Tensor, share: Tensor, labels: Tensor) -> dict[str, Tensor]:
     after[:, 0] = 1 / len(VIEWS)
     after.requires_grad_()
     hidden = share > 0
+    counts = weights[hidden] / weights[hidden].sum().clamp(min=1e-6)
 
     def loss() -> Tensor:
         factors = after[:, :1] + after[:, 1:] * share[hidden]
         fused = (factors[..., None] * centred[:, hidden]).sum(0)
         alone = F.cross_entropy(before * centred[0], labels)
-        return alone + (F.cross_entropy(fused, labels[hidden]) if hidden.any() else 0)
+        return alone + (F.cross_entropy(fused, labels[hidden], reduction="none") * counts).sum()
 
     optimiser = torch.optim.LBFGS([before, after], max_iter=STEPS, line_search_fn="strong_wolfe")
 

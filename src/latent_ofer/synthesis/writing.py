@@ -11,6 +11,7 @@ from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.locks import LOCK, held
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
 from latent_ofer.synthesis.coverage import coverage_report
@@ -72,6 +73,8 @@ def synthesize(
     ------
     DataError
         When there are no faces, or the folder holds something else.
+    InUseError
+        When another run writes to it.
     OSError
         When it cannot be written.
     """
@@ -83,47 +86,49 @@ def synthesize(
         "versions": versions(),
         "complete": False,
     }
-    check_folder(output, record)
-    sources = [source for part in faces for source in part.sources]
-    names = [name for part in faces for name in part.names]
-    subjects = [subject for part in faces for subject in part.subjects]
-    paths = picture_paths(sources, names)
-    done = _done(output)
-    first = paths if limit is None else paths[:limit]
-    pending = [row for row, path in enumerate(first) if path not in done]
-    if pending:
+    with held(output, "a synthesis"):
+        check_folder(output, record)
+        sources = [source for part in faces for source in part.sources]
+        names = [name for part in faces for name in part.names]
+        subjects = [subject for part in faces for subject in part.subjects]
+        paths = picture_paths(sources, names)
+        done = _done(output)
+        first = paths if limit is None else paths[:limit]
+        pending = [row for row, path in enumerate(first) if path not in done]
+        if pending:
+            write_whole(output / RECORD, _json(record))
+            write_whole(output / JOURNAL, csv_text(done.values()).encode())
+            maker = Maker(output, settings, [*cutouts])
+            results = _results(pool, pending, paths, heat, maker, workers)
+            shown = track(results, len(pending), f"synthesising {name}")
+            with (output / JOURNAL).open("a", encoding="utf-8", newline="") as journal:
+                for row, result in zip(pending, shown, strict=True):
+                    label = int(pool.labels[row])
+                    line = Row(
+                        source=sources[row],
+                        id=names[row],
+                        split=split,
+                        label=EXPRESSIONS[label] if label >= 0 else "",
+                        subject=subjects[row],
+                        seed=str(settings.seed),
+                        protocol=settings.protocol,
+                        **vars(result),
+                    )
+                    journal.write(csv_text([line], header=False))
+                    journal.flush()
+                    done[line.path] = line
+        rows = [done[path] for path in paths if path in done]
+        drawn = settings.coverage if settings.protocol in DRAWN_COVERAGE else None
+        record |= {
+            "complete": True,
+            "n": len(rows),
+            "digest": digest(rows),
+            "coverage": coverage_report(rows, drawn),
+        }
+        write_whole(output / MANIFEST, csv_text(rows).encode())
         write_whole(output / RECORD, _json(record))
-        write_whole(output / JOURNAL, csv_text(done.values()).encode())
-        results = _results(pool, pending, paths, heat, Maker(output, settings, [*cutouts]), workers)
-        shown = track(results, len(pending), f"synthesising {name}")
-        with (output / JOURNAL).open("a", encoding="utf-8", newline="") as journal:
-            for row, result in zip(pending, shown, strict=True):
-                label = int(pool.labels[row])
-                line = Row(
-                    source=sources[row],
-                    id=names[row],
-                    split=split,
-                    label=EXPRESSIONS[label] if label >= 0 else "",
-                    subject=subjects[row],
-                    seed=str(settings.seed),
-                    protocol=settings.protocol,
-                    **vars(result),
-                )
-                journal.write(csv_text([line], header=False))
-                journal.flush()
-                done[line.path] = line
-    rows = [done[path] for path in paths if path in done]
-    drawn = settings.coverage if settings.protocol in DRAWN_COVERAGE else None
-    record |= {
-        "complete": True,
-        "n": len(rows),
-        "digest": digest(rows),
-        "coverage": coverage_report(rows, drawn),
-    }
-    write_whole(output / MANIFEST, csv_text(rows).encode())
-    write_whole(output / RECORD, _json(record))
-    (output / JOURNAL).unlink(missing_ok=True)
-    return record
+        (output / JOURNAL).unlink(missing_ok=True)
+        return record
 
 
 def _results(
@@ -155,7 +160,8 @@ def check_folder(output: Path, record: dict[str, Any]) -> None:
     """
     output.mkdir(parents=True, exist_ok=True)
     if not (output / RECORD).exists():
-        if any(not entry.name.endswith(".partial") for entry in output.iterdir()):
+        known = (LOCK, f"{RECORD}.partial")
+        if any(entry.name not in known for entry in output.iterdir()):
             raise DataError(
                 f"{output}: is not empty and holds no {RECORD}. Give a new or an empty folder."
             )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from latent_ofer.errors import StaleError
+from latent_ofer.locks import held
 from latent_ofer.progress import track
 from latent_ofer.training.ahead import ahead
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
@@ -97,8 +98,14 @@ def fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool = False) -> dict[s
     ------
     StaleError
         When the checkpoint to go on from is of another recipe, other data or other parents.
+    InUseError
+        When another training writes to `job.run`.
     """
-    job.run.mkdir(parents=True, exist_ok=True)
+    with held(job.run, f"a training of {job.run.name}"):
+        return _fit(job, recipe, resume, quiet)
+
+
+def _fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool) -> dict[str, Tensor]:
     torch.manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(
         _groups(job.model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.95)

@@ -1,0 +1,54 @@
+"""`latent-ofer predict` as a process of its own that pauses in the middle, to be disturbed."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parent
+PROGRAM = """
+import sys, time
+from fakes import FakeFinder, fake_model
+from helpers import drawn_face
+from latent_ofer import LatentOFER
+from latent_ofer.__main__ import main
+
+model, _ = fake_model(FakeFinder([drawn_face()[1]]))
+whole = model.predict_each
+
+def slow(images, **options):
+    for number, outcome in enumerate(whole(images, **options)):
+        yield outcome
+        if number == 1:
+            print("two are done", flush=True)
+            time.sleep({pause})
+
+model.predict_each = slow
+LatentOFER.from_pretrained = lambda *_, **__: model
+main()
+"""
+
+
+def started(
+    command: list[str], first: Path = TESTS, prefix: Sequence[str] = (), **options: Any
+) -> subprocess.Popen[str]:
+    """Run Python with a folder that goes before all others that modules are taken from."""
+    path = os.pathsep.join([str(first), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [*prefix, sys.executable, *command],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def predicting(photos: Path, output: Path, pause: float, **options: Any) -> subprocess.Popen[str]:
+    words = ["predict", str(photos), "--output", str(output), "--batch-size", "1"]
+    process = started(["-c", PROGRAM.format(pause=pause), *words], **options)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "two are done\n"
+    return process
