@@ -1,9 +1,14 @@
 """What is made once for several rooms' tests."""
 
+import hypothesis
 import pytest
 from typer.testing import CliRunner
 
 from archives import Trained, write_archives, write_recipes
+
+# How long an example takes says on a busy machine nothing of the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import FakeBackend, fake_model
+from helpers import drawn_face
+from latent_ofer.datasets.faces import Faces
+from latent_ofer.datasets.pool import FacePool
+from latent_ofer.evaluation import recognition
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.engines import evaluate_parity
 from latent_ofer.evaluation.recognition import (
     difference,
+    evaluate_recognition,
     expected_calibration_error,
     figures,
     read,
 )
+from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import Thresholds
 
@@ -80,3 +88,29 @@ def test_an_engine_agrees_with_itself_and_not_with_another() -> None:
     before, after, hidden = read(fake_model()[0], faces)
     assert before.shape == after.shape == (3, 8)
     assert hidden.shape == (3,)
+
+
+def test_repaired_is_the_pipelines_answer_and_as_it_came_the_one_before_the_repair(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = [drawn_face(seed=seed) for seed in range(4)]
+    faces = Faces(
+        [f"{row}.webp" for row in range(4)],
+        np.stack([face for face, _ in drawn]),
+        np.stack([points for _, points in drawn]),
+        [{"source": "utkface"}] * 4,
+    ).as_face_set()
+    labels = np.array([3, 1, 4, 1])
+    pool = FacePool([replace(faces, labels=labels)])
+    card = Cutout(np.full((9, 9, 4), 255, dtype=np.uint8), "card", "any", "card/1")
+    wrong, right = np.eye(8)[(labels + 1) % 8], np.eye(8)[labels]
+    # Three of four faces have something over them; the repair mends what was misread.
+    answers = wrong, right, np.array([0.25, 0.5, 0.25, 0])
+    monkeypatch.setattr(recognition, "read", lambda *_: answers)
+    found = evaluate_recognition(pool, [card], fake_model()[0], np.random.default_rng(0))
+    for kind in ("clean", "objects"):
+        assert found[kind]["repaired"]["accuracy"]["value"] == 1
+        assert found[kind]["as_it_came"]["accuracy"]["value"] == 0
+        assert found[kind]["repaired_minus_as_it_came"]["value"] == 1
+        assert found[kind]["share_of_faces_repaired"] == 0.75
+        assert found[kind]["share_of_patches_flagged"] == 0.25
