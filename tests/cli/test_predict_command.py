@@ -97,6 +97,16 @@ def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Pat
     assert len(list((output / "figures").iterdir())) == 2
 
 
+def test_what_is_left_out_below_a_folder_is_said(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "._a.png").write_bytes(b"Mac OS X")
+    (photos / "round").symlink_to(photos)
+    assert run("predict", photos, "--output", tmp_path / "out") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": 1 hidden or of the system, 1 listed already")
+
+
 def test_seven_labels_reach_the_rows(photos: Path, tmp_path: Path) -> None:
     assert run("predict", photos / "a.png", "--labels", 7, "--output", tmp_path) == 0
     assert "contempt" not in rows(tmp_path)[0]["probabilities"]

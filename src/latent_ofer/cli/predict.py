@@ -1,10 +1,9 @@
 """`latent-ofer predict`: every face in the user's own photos, one JSON line each."""
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,12 +21,15 @@ from latent_ofer.files import whole_file
 from latent_ofer.locks import InUseError, held
 
 if TYPE_CHECKING:
+    from latent_ofer.errors import ImageError
+    from latent_ofer.predict.inputs import Inputs
     from latent_ofer.results import FaceResult, Outcome
 
 
 def predict(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Photos, or folders of them, all levels deep."),
     ],
     output: options.Output,
     figures: Annotated[
@@ -60,11 +62,14 @@ def predict(
     by the system.
     """
     from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.predict.inputs import find_images
 
     model = LatentOFER.from_pretrained(
         weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
     )
-    images = list(_images(paths))
+    inputs = find_images(paths)
+    _say_what_is_left_out(inputs)
+    images = inputs.images
     good = [path for path, error in images if error is None]
     outcomes = model.predict_each(good, crops=crops, labels=labels, batch_size=batch_size)
     counts: Counter[str] = Counter()
@@ -89,30 +94,21 @@ def predict(
         raise typer.Exit(2 if counts["error"] == len(images) else 1)
 
 
-def _so_far(counts: Counter[str], images: "list[_Image]", results: Path) -> str:
+def _so_far(
+    counts: Counter[str], images: "Sequence[tuple[Path, ImageError | None]]", results: Path
+) -> str:
     done = f"{counts['images']} of {len(images)} images are"
     return f"{done} in {results}" if counts["images"] else f"{done} done"
 
 
-_Image = tuple[Path, "Outcome | None"]
-
-
-def _images(paths: Iterable[Path]) -> Iterator[_Image]:
-    """Every image below the paths, and an error in the place of a folder without any."""
-    from latent_ofer.errors import ImageError
-    from latent_ofer.images.load import image_paths
-
-    for path in paths:
-        below = image_paths([path])
-        if not below:
-            message = f"{path}: no image in this folder; name a folder with JPEG or PNG files."
-            yield path, ImageError("empty", os.fspath(path), message)
-        for image in below:
-            yield image, None
+def _say_what_is_left_out(inputs: "Inputs") -> None:
+    if inputs.left_out:
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(inputs.left_out.items()))
+        complain(f"left out below the folders: {told}")
 
 
 def _write(
-    images: list[_Image],
+    images: "Sequence[tuple[Path, ImageError | None]]",
     outcomes: "Iterator[Outcome]",
     results: Path,
     figures: Path | None,
@@ -121,6 +117,8 @@ def _write(
     from rich.console import Console
     from rich.progress import track
 
+    from latent_ofer.predict.rows import rows_of
+
     console = Console(stderr=True)
     shown = track(
         images, "Images", console=console, disable=not console.is_terminal, transient=True
@@ -128,7 +126,7 @@ def _write(
     with kept_lines(results) as stream:
         for index, (path, refused) in enumerate(shown):
             outcome = next(outcomes) if refused is None else refused
-            lines = rows(path, outcome)
+            lines = rows_of(path, outcome)
             if figures is not None and isinstance(outcome, list):
                 for face, line in zip(outcome, lines, strict=False):
                     target = figures / f"{index:05d}-{line['face']}.png"
@@ -146,25 +144,6 @@ def _count(outcome: "Outcome", counts: Counter[str]) -> None:
     else:
         counts["error"] += 1
         complain(f"[{outcome.code}] {outcome.message}")
-
-
-def rows(path: Path, outcome: "Outcome") -> list[dict[str, Any]]:
-    """One image's rows: one a face, or one that says why there is none."""
-    if not isinstance(outcome, list):
-        error = {"code": outcome.code, "message": outcome.message}
-        return [{"path": os.fspath(path), "status": "error", "error": error}]
-    if not outcome:
-        return [{"path": os.fspath(path), "status": "no_face", "faces": 0}]
-    return [
-        {
-            "path": os.fspath(path),
-            "status": "ok",
-            "faces": len(outcome),
-            "face": index,
-            **face.to_dict(),
-        }
-        for index, face in enumerate(outcome)
-    ]
 
 
 def draw(path: Path, face: "FaceResult", target: Path) -> None:

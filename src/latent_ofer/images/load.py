@@ -6,9 +6,8 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -82,31 +81,6 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         raise _error(
             "corrupt", name, f"damaged: {_one_line(problem)}", "get a fresh copy"
         ) from problem
-
-
-def image_paths(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Replace folders by the images in them, all levels deep, sorted within each folder given.
-
-    Files that are named stay whatever their suffix, missing ones too; below a folder those with
-    the suffix of an image stay, known unsupported formats among them. Folders that cannot be
-    listed stay as they are, so that they become an error and not silence.
-    """
-    suffixes = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
-    result: list[Path] = []
-    for path in map(Path, paths):
-        if not os.path.isdir(path):
-            result.append(path)
-            continue
-        found: list[Path] = []
-
-        def keep_unlisted(problem: OSError, found: list[Path] = found) -> None:
-            found.append(Path(problem.filename))
-
-        for folder, _, names in os.walk(path, onerror=keep_unlisted):
-            files = (Path(folder, name) for name in names)
-            found += [file for file in files if file.suffix.lower() in suffixes]
-        result += sorted(found)
-    return result
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
