@@ -35,6 +35,11 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latent_ofer.figure.draw_figure", lambda *_: Image.new("RGB", (8, 8)))
+
+
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
@@ -95,6 +100,26 @@ def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Pat
             assert figure.format == "PNG"
             assert figure.width == 1600
     assert len(list((output / "figures").iterdir())) == 2
+
+
+def test_results_inside_the_photo_folder_are_not_taken_for_photos(
+    photos: Path, quick_figures: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("out", "out", ".", "out", "other"):
+        assert run("predict", photos, "--figures", "--output", photos / place) == 0
+        names = [Path(row["path"]).name for row in rows(photos / place)]
+        assert names == ["a.png", "a.png", "b.png", "b.png", "c.png"]
+        assert len(list((photos / place / "figures").iterdir())) == 4
+    assert "8 figures that latent-ofer has drawn" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_fewer_images_leave_no_figure_of_an_earlier_run(
+    photos: Path, tmp_path: Path, quick_figures: None
+) -> None:
+    assert run("predict", photos, "--figures", "--output", tmp_path / "out") == 0
+    assert run("predict", photos / "a.png", "--figures", "--output", tmp_path / "out") == 0
+    figures = {f"figures/{path.name}" for path in (tmp_path / "out" / "figures").iterdir()}
+    assert figures == {row["figure"] for row in rows(tmp_path / "out")}
 
 
 def test_what_is_left_out_below_a_folder_is_said(

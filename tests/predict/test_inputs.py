@@ -5,9 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from latent_ofer.errors import ImageError
-from latent_ofer.predict.inputs import HIDDEN, LISTED, find_images
+from latent_ofer.figure import save_figure
+from latent_ofer.predict.inputs import HIDDEN, LISTED, OURS, find_images
 
 
 def images(*paths: Path) -> list[Path]:
@@ -106,6 +108,16 @@ def test_a_hidden_folder_or_file_that_is_named_is_meant(tmp_path: Path) -> None:
         tmp_path / ".photos" / "a.jpg",
         tmp_path / ".b.jpg",
     ]
+
+
+def test_figures_of_ours_are_left_out_under_any_name_unless_named(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (8, 8))
+    picture.save(tmp_path / "photo.png")
+    save_figure(picture, tmp_path / "any name.PNG")
+    os.mkfifo(tmp_path / "pipe.png")  # waits for ever for whoever opens it
+    assert images(tmp_path) == [tmp_path / "photo.png", tmp_path / "pipe.png"]
+    assert left_out(tmp_path) == {OURS: 1}
+    assert images(tmp_path / "any name.PNG") == [tmp_path / "any name.PNG"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may list everything")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from latent_ofer.errors import ImageError
+from latent_ofer.figure import is_figure
 from latent_ofer.images import formats
 
 _SUFFIXES: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
@@ -21,6 +22,7 @@ _SYSTEM: Final = frozenset(
 
 HIDDEN: Final = "hidden or of the system"
 LISTED: Final = "listed already"
+OURS: Final = "figures that latent-ofer has drawn"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def find_images(paths: Iterable[Path]) -> Inputs:
     Files that are named stay as they are, whatever and how often. Below a folder, those count
     that have the suffix of an image (known formats that cannot be read among them) and are not
     named elsewhere. Links are followed; each real file and folder counts once, under its own
-    name where that lies below the folder too. What is hidden or of the system is left out.
+    name where that lies below the folder too. What is hidden or of the system is left out, and so
+    are figures of this package.
     """
     paths = list(paths)
     inputs = Inputs()
@@ -94,6 +97,8 @@ def _below(top: Path, seen: set[str], left_out: Counter[str]) -> Iterator[Path]:
                 linked_folders.append((entry.path, os.path.realpath(entry.path)))
             elif is_folder:
                 folders.append((entry.path, os.path.join(real, entry.name)))
+            elif is_figure(entry.path):
+                left_out[OURS] += 1
             elif entry.is_symlink():
                 linked_files.append((entry.path, os.path.realpath(entry.path)))
             elif not _is_listed(os.path.join(real, entry.name), seen, left_out):
