@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
 from latent_ofer.results import FaceResult, Outcome
 from latent_ofer.stages import Reading, Stages
+
+_PATIENCE: Final = 4
+"""Batches of images that may wait for a batch of faces to fill."""
 
 
 @dataclass
@@ -28,7 +32,7 @@ class _Waiting:
 
 
 def outcomes(
-    images: Iterable[ImageSource],
+    images: Iterable[ImageSource | ImageError],
     read: Callable[[ImageSource], list[Crop]],
     stages: Stages,
     labels: int,
@@ -36,7 +40,9 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """One outcome an image, in order, each as soon as the batches that hold its faces are done.
 
-    Images are read as they are needed and only their aligned faces are kept.
+    Images are read as they are needed and only their aligned faces are kept. No more than a few
+    batches of images wait for a batch to fill, where faces are rare. An ImageError in the place
+    of an image comes back.
     """
     waiting: deque[_Waiting] = deque()
     queue: deque[tuple[_Waiting, Crop]] = deque()
@@ -46,13 +52,17 @@ def outcomes(
         queue.extend((image, crop) for crop in image.crops)
         while len(queue) >= batch_size:
             _run([queue.popleft() for _ in range(batch_size)], stages, labels)
+        if queue and len(waiting) >= _PATIENCE * batch_size:
+            _run([queue.popleft() for _ in range(len(queue))], stages, labels)
         yield from _completed(waiting)
     if queue:
         _run(list(queue), stages, labels)
     yield from _completed(waiting)
 
 
-def _read(source: ImageSource, read: Callable[[ImageSource], list[Crop]]) -> _Waiting:
+def _read(source: ImageSource | ImageError, read: Callable[[ImageSource], list[Crop]]) -> _Waiting:
+    if isinstance(source, ImageError):
+        return _Waiting(error=source)
     try:
         return _Waiting(read(source))
     except ImageError as error:

@@ -216,7 +216,7 @@ class LatentOFER:
 
     def predict_each(
         self,
-        images: Iterable[ImageSource],
+        images: Iterable[ImageSource | ImageError],
         *,
         crops: bool = False,
         labels: int = 8,
@@ -225,7 +225,8 @@ class LatentOFER:
         """`predict` for long lists: one outcome an image, in order, as batches fill.
 
         Images are read as they are needed and only their aligned faces are kept; an image that
-        cannot be used gives its `ImageError`.
+        cannot be used gives its `ImageError`, and so does one in the place of an image, for
+        callers who read images themselves.
 
         Raises
         ------

@@ -102,6 +102,27 @@ def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Pat
     assert len(list((output / "figures").iterdir())) == 2
 
 
+def test_a_photo_that_vanishes_while_the_others_are_read_costs_no_row(
+    photos: Path,
+    tmp_path: Path,
+    quick_figures: None,
+    fake_weights: LatentOFER,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = fake_weights.predict_each
+
+    def vanishing(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for outcome in whole(*arguments, **options):
+            (photos / "a.png").unlink(missing_ok=True)
+            yield outcome
+
+    monkeypatch.setattr(fake_weights, "predict_each", vanishing)
+    assert run("predict", photos, "--figures", "--output", tmp_path / "out") == 0
+    names = [Path(row["path"]).name for row in rows(tmp_path / "out")]
+    assert names == ["a.png", "a.png", "b.png", "b.png", "c.png"]
+    assert len(list((tmp_path / "out" / "figures").iterdir())) == 4
+
+
 def test_results_inside_the_photo_folder_are_not_taken_for_photos(
     photos: Path, quick_figures: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

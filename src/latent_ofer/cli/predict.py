@@ -14,6 +14,7 @@ from latent_ofer.locks import held
 
 if TYPE_CHECKING:
     from latent_ofer.predict.inputs import Inputs
+    from latent_ofer.predict.reading import Reader
     from latent_ofer.results import Outcome
 
 
@@ -54,6 +55,7 @@ def predict(
     """
     from latent_ofer.pipeline import LatentOFER
     from latent_ofer.predict.inputs import find_images
+    from latent_ofer.predict.reading import Reader
     from latent_ofer.predict.results_folder import RESULTS, part_of
 
     model = LatentOFER.from_pretrained(
@@ -61,12 +63,12 @@ def predict(
     )
     inputs = find_images(paths)
     _say_what_is_left_out(inputs)
-    good = [path for path, error in inputs.images if error is None]
-    outcomes = model.predict_each(good, crops=crops, labels=labels, batch_size=batch_size)
+    read = Reader(inputs.images, previews=figures)
+    outcomes = model.predict_each(read, crops=crops, labels=labels, batch_size=batch_size)
     counts: Counter[str] = Counter()
     with held(output, "latent-ofer predict"):
         try:
-            _write(inputs, outcomes, output, figures, counts)
+            _write(inputs, read, outcomes, output, counts)
         except Stopped as stop:
             complain(f"stopped; {_so_far(counts, inputs, output / RESULTS)}")
             raise typer.Exit(stop.exit_code) from None
@@ -95,16 +97,15 @@ def _so_far(counts: Counter[str], inputs: "Inputs", results: Path) -> str:
 
 def _write(
     inputs: "Inputs",
+    read: "Reader",
     outcomes: "Iterator[Outcome]",
     output: Path,
-    figures: bool,
     counts: Counter[str],
 ) -> None:
     from rich.console import Console
     from rich.progress import track
 
     from latent_ofer.figure import draw_figure
-    from latent_ofer.images.load import load_image
     from latent_ofer.predict.results_folder import results_in
     from latent_ofer.predict.rows import rows_of
 
@@ -113,12 +114,12 @@ def _write(
         inputs.images, "Images", console=console, disable=not console.is_terminal, transient=True
     )
     with results_in(output) as results:
-        for index, (path, refused) in enumerate(shown):
-            outcome = next(outcomes) if refused is None else refused
+        for index, ((path, _), outcome) in enumerate(zip(shown, outcomes, strict=True)):
             rows = rows_of(path, outcome)
-            if figures and isinstance(outcome, list):
+            preview = read.take_preview()
+            if preview is not None and isinstance(outcome, list):
                 for face, row in zip(outcome, rows, strict=False):
-                    figure = draw_figure(load_image(path), face)
+                    figure = draw_figure(preview, face)
                     row["figure"] = results.add_figure(index, row["face"], figure)
             results.add_rows(rows)
             _count(outcome, counts)
