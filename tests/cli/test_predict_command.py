@@ -1,3 +1,4 @@
+import base64
 import errno
 import json
 import os
@@ -5,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from PIL import Image
 
@@ -151,6 +153,38 @@ def test_what_is_left_out_below_a_folder_is_said(
     assert run("predict", photos, "--output", tmp_path / "out") == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(": 1 hidden or of the system, 1 listed already")
+
+
+NAMES = [
+    b"caf\xe9.png", b"\xff\xfe.png", "\N{SMILING FACE WITH SUNGLASSES}.png".encode(),
+    b"two\nlines.png", b"=1+1|calc!A0.png", b"C:\\Users\\me.png", b"con.png", b" .png",
+    "\N{HANGUL SYLLABLE GA}".encode() * 83 + b".png",
+]  # fmt: skip
+"""Whatever Linux allows in a name, up to its 255 bytes."""
+
+
+def test_any_name_gives_rows_that_other_programs_can_read_and_that_lead_back_to_the_file(
+    tmp_path: Path,
+) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    bad = os.fsdecode(b"bad \xe9.png")
+    (folder / bad).write_bytes(b"text")
+    for name in NAMES:
+        Image.fromarray(FACE).save(folder / os.fsdecode(name), "PNG")
+    assert run("predict", folder, "--crops", "--output", output) == 1
+    found = rows(output)
+    led_to = {
+        base64.b64decode(row["path_b64"]) if "path_b64" in row else row["path"].encode()
+        for row in found
+    }
+    assert led_to == {os.fsencode(path) for path in folder.iterdir()}
+    assert {row["path"] for row in found if "path_b64" in row} == {
+        str(folder / name) for name in ("caf\\xe9.png", "\\xff\\xfe.png", "bad \\xe9.png")
+    }
+    pandas.DataFrame(found).to_csv(tmp_path / "table.csv")
+    again = pandas.read_csv(tmp_path / "table.csv", keep_default_na=False)
+    assert list(again["path"]) == [row["path"] for row in found]
 
 
 def test_seven_labels_reach_the_rows(photos: Path, tmp_path: Path) -> None:
