@@ -11,7 +11,7 @@ import numpy as np
 from latent_ofer.crops import Crop
 from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
-from latent_ofer.results import FaceResult, Outcome
+from latent_ofer.results import FaceResult, Faces, Outcome
 from latent_ofer.stages import Reading, Stages
 
 _PATIENCE: Final = 4
@@ -23,7 +23,7 @@ class _Waiting:
     """One image whose faces may still be waiting for their batch to fill."""
 
     crops: list[Crop] = field(default_factory=list)
-    results: list[FaceResult] = field(default_factory=list)
+    results: Faces = field(default_factory=Faces)
     error: ImageError | None = None
 
     @property
@@ -64,20 +64,26 @@ def _read(source: ImageSource | ImageError, read: Callable[[ImageSource], list[C
     if isinstance(source, ImageError):
         return _Waiting(error=source)
     try:
-        return _Waiting(read(source))
+        return _Waiting(read(source), Faces(path=_path_of(source)))
     except ImageError as error:
         return _Waiting(error=error)
     # Whatever goes wrong with one image must not cost the others.
     except Exception as problem:
-        path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        path = _path_of(source)
+        shown = "image" if path is None else repr(path)[1:-1]
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
         failure = ImageError(
-            "internal",
-            path,
-            f"{path or 'image'}: failed ({type(problem).__name__}: {problem}); "
-            "please report this image",
+            "internal", path, f"{shown}: failed ({reason}); please report this image."
         )
         failure.__cause__ = problem
         return _Waiting(error=failure)
+
+
+def _path_of(source: ImageSource) -> str | None:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "filename", None)  # that of a PIL image which was opened from a file
+    return name if isinstance(name, str) and name else None
 
 
 def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from latent_ofer.errors import ImageError, ImageErrorCode
 from latent_ofer.images import formats
-from latent_ofer.images.colour import upright_rgb
+from latent_ofer.images.colour import is_as_stored, upright_rgb
 from latent_ofer.images.damage import DamagedError
 from latent_ofer.images.jpeg import strict_pixels
 from latent_ofer.images.webp import check_webp
@@ -41,7 +41,9 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     Parameters
     ----------
     source : path, bytes, PIL image or array
-        Arrays are RGB (H, W, 3) or grey (H, W), uint8.
+        Arrays are RGB (H, W, 3) or grey (H, W), uint8. A PIL image is turned as its EXIF says
+        where it is the one that was opened; what was made of it, by rotating, converting,
+        cropping or copying, is taken as it is.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         if isinstance(source, Image.Image):
             _check_size(*source.size, name)
             with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
-                return upright_rgb(source)
+                return _from_pil(source)
         if isinstance(source, bytes):
             data = source
         elif name is not None:
@@ -81,6 +83,17 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         raise _error(
             "corrupt", name, f"damaged: {_one_line(problem)}", "get a fresh copy"
         ) from problem
+
+
+def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
+    try:
+        image.load()
+    except (AssertionError, ValueError) as problem:
+        if getattr(image, "fp", image) is not None and "closed" not in str(problem):
+            raise
+        remedy = "use it inside its `with`, or call its load() there"
+        raise _error("not_an_image", None, "a closed PIL image", remedy) from problem
+    return upright_rgb(image, turn=is_as_stored(image))
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
