@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import latent_ofer.telemetry  # noqa: F401  # first of all: it switches off onnxruntime's
 
 if TYPE_CHECKING:
+    from latent_ofer.dataframe import to_dataframe
     from latent_ofer.errors import ImageError, LatentOFERError, WeightsError
     from latent_ofer.labels import EXPRESSIONS
     from latent_ofer.pipeline import LatentOFER
-    from latent_ofer.results import Expression, FaceResult, Occlusion, to_dataframe
+    from latent_ofer.results import Expression, FaceResult, Occlusion
 
     __version__: str
 
@@ -26,7 +27,7 @@ _HOMES = {
     "LatentOFERError": "latent_ofer.errors",
     "Occlusion": "latent_ofer.results",
     "WeightsError": "latent_ofer.errors",
-    "to_dataframe": "latent_ofer.results",
+    "to_dataframe": "latent_ofer.dataframe",
 }
 
 __all__ = [

@@ -4,14 +4,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
 from latent_ofer.crops import Crop
 from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
-from latent_ofer.results import FaceResult, Outcome
+from latent_ofer.results import FaceResult, Faces, Outcome
 from latent_ofer.stages import Reading, Stages
+
+_PATIENCE: Final = 4
+"""Batches of images that may wait for a batch of faces to fill."""
 
 
 @dataclass
@@ -19,7 +23,7 @@ class _Waiting:
     """One image whose faces may still be waiting for their batch to fill."""
 
     crops: list[Crop] = field(default_factory=list)
-    results: list[FaceResult] = field(default_factory=list)
+    results: Faces = field(default_factory=Faces)
     error: ImageError | None = None
 
     @property
@@ -28,7 +32,7 @@ class _Waiting:
 
 
 def outcomes(
-    images: Iterable[ImageSource],
+    images: Iterable[ImageSource | ImageError],
     read: Callable[[ImageSource], list[Crop]],
     stages: Stages,
     labels: int,
@@ -36,7 +40,9 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """One outcome an image, in order, each as soon as the batches that hold its faces are done.
 
-    Images are read as they are needed and only their aligned faces are kept.
+    Images are read as they are needed and only their aligned faces are kept. No more than a few
+    batches of images wait for a batch to fill, where faces are rare. An ImageError in the place
+    of an image comes back.
     """
     waiting: deque[_Waiting] = deque()
     queue: deque[tuple[_Waiting, Crop]] = deque()
@@ -46,28 +52,38 @@ def outcomes(
         queue.extend((image, crop) for crop in image.crops)
         while len(queue) >= batch_size:
             _run([queue.popleft() for _ in range(batch_size)], stages, labels)
+        if queue and len(waiting) >= _PATIENCE * batch_size:
+            _run([queue.popleft() for _ in range(len(queue))], stages, labels)
         yield from _completed(waiting)
     if queue:
         _run(list(queue), stages, labels)
     yield from _completed(waiting)
 
 
-def _read(source: ImageSource, read: Callable[[ImageSource], list[Crop]]) -> _Waiting:
+def _read(source: ImageSource | ImageError, read: Callable[[ImageSource], list[Crop]]) -> _Waiting:
+    if isinstance(source, ImageError):
+        return _Waiting(error=source)
     try:
-        return _Waiting(read(source))
+        return _Waiting(read(source), Faces(path=_path_of(source)))
     except ImageError as error:
         return _Waiting(error=error)
     # Whatever goes wrong with one image must not cost the others.
     except Exception as problem:
-        path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        path = _path_of(source)
+        shown = "image" if path is None else repr(path)[1:-1]
+        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
         failure = ImageError(
-            "internal",
-            path,
-            f"{path or 'image'}: failed ({type(problem).__name__}: {problem}); "
-            "please report this image",
+            "internal", path, f"{shown}: failed ({reason}); please report this image."
         )
         failure.__cause__ = problem
         return _Waiting(error=failure)
+
+
+def _path_of(source: ImageSource) -> str | None:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "filename", None)  # that of a PIL image which was opened from a file
+    return name if isinstance(name, str) and name else None
 
 
 def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:

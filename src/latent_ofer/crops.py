@@ -1,17 +1,28 @@
 """From a photo to the aligned faces that the networks take."""
 
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from latent_ofer.arrays import Pixels
 from latent_ofer.images.align import TEMPLATE_112, align_face, similarity, square_crop
+from latent_ofer.images.colour import is_as_stored, orientation_of
 from latent_ofer.images.load import ImageSource, load_image
 
 if TYPE_CHECKING:
     from latent_ofer.images.find import FoundFace
+
+
+_TAGGED: Final = (
+    "a PIL image that was changed after it was opened still has an EXIF orientation: it is taken "
+    "as it is now. If it is not upright, use PIL.ImageOps.exif_transpose before changing it, or "
+    "give the file"
+)
 
 
 class Finder(Protocol):
@@ -49,14 +60,15 @@ class CropReader:
         self._size = size
         self._finder = finder
         self._threads = threads
+        self._told = False
 
     def whole(self, source: ImageSource) -> list[Crop]:
         """The image itself as one face, centred on a square. Raises ImageError."""
-        return [Crop(square_crop(load_image(source), self._size), None, None)]
+        return [Crop(square_crop(self._photo(source), self._size), None, None)]
 
     def faces(self, source: ImageSource) -> list[Crop]:
         """Every face found in the image, from left to right. Raises ImageError."""
-        photo = load_image(source)
+        photo = self._photo(source)
         return [
             Crop(
                 align_face(photo, found.landmarks, self._size),
@@ -65,6 +77,15 @@ class CropReader:
             )
             for found in self._face_finder().find(photo)
         ]
+
+    def _photo(self, source: ImageSource) -> Pixels:
+        if isinstance(source, Image.Image) and not self._told and not is_as_stored(source):
+            self._told = orientation_of(source) != 1
+            if self._told:
+                # Where warnings are errors, one must not cost the image.
+                with suppress(UserWarning):
+                    warnings.warn(_TAGGED, stacklevel=2)
+        return load_image(source)
 
     def _face_finder(self) -> Finder:
         if self._finder is None:

@@ -1,11 +1,14 @@
 """One picture of one result: every stage's output side by side, drawn with Pillow alone."""
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from latent_ofer.arrays import Pixels
 from latent_ofer.occlusion.patches import GRID, patch_pixels
@@ -38,12 +41,61 @@ _HEAT: Final = np.array(
 """Colours from least to most, each lighter than the last, so that it also reads in grey."""
 
 
-def draw_figure(photo: Pixels, result: FaceResult) -> Image.Image:
+_MARK: Final = ("Software", "latent-ofer")
+"""Stands in the files of figures, so that nobody takes one for a photo."""
+_HEAD: Final = 1024
+"""Bytes of a file in which its mark is found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A photo as small as a figure shows it, to be kept in place of the photo itself.
+
+    Attributes
+    ----------
+    image : PIL image
+        RGB.
+    scale : float
+        Pixels of it to a pixel of the photo.
+    """
+
+    image: Image.Image
+    scale: float
+
+    @classmethod
+    def of(cls, photo: Pixels) -> "Preview":
+        """Shrink or enlarge an (H, W, 3) uint8 RGB photo."""
+        height, width = photo.shape[:2]
+        scale = _PANEL / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return cls(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS), scale)
+
+
+def save_figure(figure: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a figure as a PNG file that says where it comes from. Raises OSError."""
+    mark = PngInfo()
+    mark.add_text(*_MARK)
+    figure.save(path, "PNG", pnginfo=mark)
+
+
+def is_figure(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one that `save_figure` wrote; False for what cannot be read."""
+    if os.path.splitext(path)[1].lower() != ".png" or not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return b"tEXt" + "\0".join(_MARK).encode() in head
+
+
+def draw_figure(photo: Pixels | Preview, result: FaceResult) -> Image.Image:
     """Draw all stages of one face.
 
     Parameters
     ----------
-    photo : (H, W, 3) uint8 RGB
+    photo : (H, W, 3) uint8 RGB, or Preview
         The upright photo that the face was found in, or the crop itself.
     result : FaceResult
 
@@ -58,13 +110,14 @@ def draw_figure(photo: Pixels, result: FaceResult) -> Image.Image:
     image = Image.new("RGB", (_WIDTH, bars_top + bars + _FOOTER), _PAPER)
     draw = ImageDraw.Draw(image)
     _header(draw, result)
+    preview = photo if isinstance(photo, Preview) else Preview.of(photo)
     occlusion = result.occlusion
     hidden = f"{occlusion.ratio:.0%} of the patches score above {occlusion.threshold:.2g}"
     repair = "only hidden patches change" if occlusion.mask.any() else "nothing hidden, as it came"
     cropped = result.box is None
     aligned = "centred on a square" if cropped else "turned and scaled to the template"
     panels: tuple[tuple[str, str, Callable[[], Image.Image]], ...] = (
-        ("1  Photo", _where(result), lambda: _photo_panel(photo, result)),
+        ("1  Photo", _where(result), lambda: _photo_panel(preview, result)),
         ("2  Aligned face", aligned, lambda: _enlarged(result.face)),
         ("3  Occlusion map", hidden, lambda: _occlusion_panel(result)),
         ("4  Masked face", "what the repair may look at", lambda: _masked_panel(result)),
@@ -108,14 +161,11 @@ def _where(result: FaceResult) -> str:
     return f"face of {x1 - x0:.0f} x {y1 - y0:.0f} px"
 
 
-def _photo_panel(photo: Pixels, result: FaceResult) -> Image.Image:
-    height, width = photo.shape[:2]
-    scale = _PANEL / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
-    left, top = (_PANEL - size[0]) // 2, (_PANEL - size[1]) // 2
+def _photo_panel(photo: Preview, result: FaceResult) -> Image.Image:
+    scale = photo.scale
+    left, top = (_PANEL - photo.image.width) // 2, (_PANEL - photo.image.height) // 2
     panel = Image.new("RGB", (_PANEL, _PANEL), (246, 247, 249))
-    panel.paste(small, (left, top))
+    panel.paste(photo.image, (left, top))
     draw = ImageDraw.Draw(panel)
     if result.box is not None:
         x0, y0, x1, y1 = (value * scale for value in result.box)

@@ -181,8 +181,10 @@ class LatentOFER:
         Parameters
         ----------
         images : path, bytes, PIL image or (H, W, 3) uint8 RGB array; or a list of them
-            One image gives a list of faces, from left to right, empty if there is none; a list
-            of images gives a list of such lists, in the same order.
+            One image gives a list of faces (`results.Faces`, with the image's ``path``), from
+            left to right, empty if there is none; a list of images gives a list of such lists,
+            in the same order. A PIL image is turned as its EXIF says where it is the one that
+            was opened; what was made of it, as by rotating or converting, is taken as it is.
         crops : bool
             The images are face crops already: one face each, none searched for; any size or
             shape is centred on a square with repeated edges.
@@ -216,7 +218,7 @@ class LatentOFER:
 
     def predict_each(
         self,
-        images: Iterable[ImageSource],
+        images: Iterable[ImageSource | ImageError],
         *,
         crops: bool = False,
         labels: int = 8,
@@ -225,7 +227,8 @@ class LatentOFER:
         """`predict` for long lists: one outcome an image, in order, as batches fill.
 
         Images are read as they are needed and only their aligned faces are kept; an image that
-        cannot be used gives its `ImageError`.
+        cannot be used gives its `ImageError`, and so does one in the place of an image, for
+        callers who read images themselves.
 
         Raises
         ------

@@ -1,17 +1,13 @@
-"""What comes out: plain frozen data with named fields, and ways to write it down."""
+"""What comes out: plain frozen data with named fields."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import ImageError
-from latent_ofer.labels import EXPRESSIONS
-
-if TYPE_CHECKING:
-    import pandas
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -160,85 +156,19 @@ class FaceResult:
         }
 
 
-Outcome = list[FaceResult] | ImageError
-"""What one image gives: its faces (none, if none was found), or why it cannot be used."""
+class Faces(list[FaceResult]):
+    """The faces of one image, from left to right: a list that knows its image.
 
-
-def to_dataframe(results: Sequence[FaceResult] | Sequence[Outcome]) -> "pandas.DataFrame":
-    """Lay results out as a table, one row a face.
-
-    Parameters
+    Attributes
     ----------
-    results : list of FaceResult, or list of such lists
-        What `predict` returned. An image without a face and an `ImageError` take a row each,
-        so no image goes missing.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns image, status ("ok", "no_face", "error"), face, faces, expression, confidence,
-        before_expression, before_confidence, hidden_ratio, hidden_<region> (0 to 1),
-        x0, y0, x1, y1 (pixels), p_<label> and before_p_<label>, error_code, error_message.
-
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
+    path : str or None
+        The file, where the image came from one.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "to_dataframe needs pandas, which is not installed: pip install pandas"
-        ) from error
-    outcomes = _by_image(results)
-    rows = [row for image, outcome in enumerate(outcomes) for row in _rows(image, outcome)]
-    return pandas.DataFrame(rows, columns=_columns())
+
+    def __init__(self, faces: Iterable[FaceResult] = (), path: str | None = None) -> None:
+        super().__init__(faces)
+        self.path = path
 
 
-def _by_image(results: Sequence[FaceResult] | Sequence[Outcome]) -> list[Outcome]:
-    faces = [item for item in results if isinstance(item, FaceResult)]
-    if faces and len(faces) == len(results):
-        return [faces]
-    outcomes = [item for item in results if isinstance(item, list | ImageError)]
-    if len(outcomes) != len(results):
-        raise ValueError("to_dataframe takes a list of FaceResult or a list of such lists")
-    return outcomes
-
-
-def _columns() -> list[str]:
-    return [
-        *("image", "status", "face", "faces", "expression", "confidence"),
-        *("before_expression", "before_confidence", "hidden_ratio"),
-        *(f"hidden_{region}" for region in REGIONS),
-        *("x0", "y0", "x1", "y1"),
-        *(f"p_{label}" for label in EXPRESSIONS),
-        *(f"before_p_{label}" for label in EXPRESSIONS),
-        *("error_code", "error_message"),
-    ]
-
-
-def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
-    if isinstance(outcome, ImageError):
-        error = {"error_code": outcome.code, "error_message": outcome.message}
-        return [{"image": image, "status": "error", **error}]
-    if not outcome:
-        return [{"image": image, "status": "no_face", "faces": 0}]
-    return [
-        {
-            "image": image,
-            "status": "ok",
-            "face": index,
-            "faces": len(outcome),
-            "expression": face.expression,
-            "confidence": face.confidence,
-            "before_expression": face.before.expression,
-            "before_confidence": face.before.confidence,
-            "hidden_ratio": face.occlusion.ratio,
-            **{f"hidden_{region}": share for region, share in face.occlusion.regions.items()},
-            **dict(zip(("x0", "y0", "x1", "y1"), face.box or (None,) * 4, strict=True)),
-            **{f"p_{label}": p for label, p in face.probabilities.items()},
-            **{f"before_p_{label}": p for label, p in face.before.probabilities.items()},
-        }
-        for index, face in enumerate(outcome)
-    ]
+Outcome = list[FaceResult] | ImageError
+"""What one image gives: its `Faces` (none, if none was found), or why it cannot be used."""

@@ -1,3 +1,4 @@
+import base64
 import errno
 import json
 import os
@@ -5,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from PIL import Image
 
@@ -33,6 +35,11 @@ def photos(tmp_path: Path) -> Path:
     Image.fromarray(FACE).save(folder / "below" / "b.png")
     Image.new("RGB", (64, 64), "white").save(folder / "c.png")
     return folder
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latent_ofer.figure.draw_figure", lambda *_: Image.new("RGB", (8, 8)))
 
 
 def run(*arguments: object) -> int:
@@ -95,6 +102,89 @@ def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Pat
             assert figure.format == "PNG"
             assert figure.width == 1600
     assert len(list((output / "figures").iterdir())) == 2
+
+
+def test_a_photo_that_vanishes_while_the_others_are_read_costs_no_row(
+    photos: Path,
+    tmp_path: Path,
+    quick_figures: None,
+    fake_weights: LatentOFER,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = fake_weights.predict_each
+
+    def vanishing(*arguments: Any, **options: Any) -> Iterator[Any]:
+        for outcome in whole(*arguments, **options):
+            (photos / "a.png").unlink(missing_ok=True)
+            yield outcome
+
+    monkeypatch.setattr(fake_weights, "predict_each", vanishing)
+    assert run("predict", photos, "--figures", "--output", tmp_path / "out") == 0
+    names = [Path(row["path"]).name for row in rows(tmp_path / "out")]
+    assert names == ["a.png", "a.png", "b.png", "b.png", "c.png"]
+    assert len(list((tmp_path / "out" / "figures").iterdir())) == 4
+
+
+def test_results_inside_the_photo_folder_are_not_taken_for_photos(
+    photos: Path, quick_figures: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("out", "out", ".", "out", "other"):
+        assert run("predict", photos, "--figures", "--output", photos / place) == 0
+        names = [Path(row["path"]).name for row in rows(photos / place)]
+        assert names == ["a.png", "a.png", "b.png", "b.png", "c.png"]
+        assert len(list((photos / place / "figures").iterdir())) == 4
+    assert "8 figures that latent-ofer has drawn" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_fewer_images_leave_no_figure_of_an_earlier_run(
+    photos: Path, tmp_path: Path, quick_figures: None
+) -> None:
+    assert run("predict", photos, "--figures", "--output", tmp_path / "out") == 0
+    assert run("predict", photos / "a.png", "--figures", "--output", tmp_path / "out") == 0
+    figures = {f"figures/{path.name}" for path in (tmp_path / "out" / "figures").iterdir()}
+    assert figures == {row["figure"] for row in rows(tmp_path / "out")}
+
+
+def test_what_is_left_out_below_a_folder_is_said(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "._a.png").write_bytes(b"Mac OS X")
+    (photos / "round").symlink_to(photos)
+    assert run("predict", photos, "--output", tmp_path / "out") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(": 1 hidden or of the system, 1 listed already")
+
+
+NAMES = [
+    b"caf\xe9.png", b"\xff\xfe.png", "\N{SMILING FACE WITH SUNGLASSES}.png".encode(),
+    b"two\nlines.png", b"=1+1|calc!A0.png", b"C:\\Users\\me.png", b"con.png", b" .png",
+    "\N{HANGUL SYLLABLE GA}".encode() * 83 + b".png",
+]  # fmt: skip
+"""Whatever Linux allows in a name, up to its 255 bytes."""
+
+
+def test_any_name_gives_rows_that_other_programs_can_read_and_that_lead_back_to_the_file(
+    tmp_path: Path,
+) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    bad = os.fsdecode(b"bad \xe9.png")
+    (folder / bad).write_bytes(b"text")
+    for name in NAMES:
+        Image.fromarray(FACE).save(folder / os.fsdecode(name), "PNG")
+    assert run("predict", folder, "--crops", "--output", output) == 1
+    found = rows(output)
+    led_to = {
+        base64.b64decode(row["path_b64"]) if "path_b64" in row else row["path"].encode()
+        for row in found
+    }
+    assert led_to == {os.fsencode(path) for path in folder.iterdir()}
+    assert {row["path"] for row in found if "path_b64" in row} == {
+        str(folder / name) for name in ("caf\\xe9.png", "\\xff\\xfe.png", "bad \\xe9.png")
+    }
+    pandas.DataFrame(found).to_csv(tmp_path / "table.csv")
+    again = pandas.read_csv(tmp_path / "table.csv", keep_default_na=False)
+    assert list(again["path"]) == [row["path"] for row in found]
 
 
 def test_seven_labels_reach_the_rows(photos: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.cli.output import kept_lines, part_of, write_lines
 from slow_runs import predicting, started
 
 
@@ -72,18 +71,3 @@ def test_while_it_is_still_loading_one_line_is_all(
     process.send_signal(number)
     _, told = process.communicate(timeout=30)
     assert (told, process.returncode) == ("latent-ofer: stopped\n", code)
-
-
-def test_a_failure_leaves_what_is_done_beside_the_old_file(
-    tmp_path: Path,
-) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text("before\n")
-    with pytest.raises(ZeroDivisionError), kept_lines(path):
-        raise ZeroDivisionError
-    assert not part_of(path).exists()
-    with pytest.raises(ZeroDivisionError), kept_lines(path) as stream:
-        write_lines(stream, [{"a": 1}])
-        raise ZeroDivisionError
-    assert path.read_text() == "before\n"
-    assert part_of(path).read_text() == '{"a": 1}\n'

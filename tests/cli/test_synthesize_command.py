@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,29 @@ def test_any_other_set_is_found_aligned_and_hidden(data: Path, tmp_path: Path) -
         ("sadness", "test"),
     }
     assert len({row["path"] for row in rows}) == 2
+
+
+def test_a_set_whose_file_names_are_no_utf8_is_checked_and_hidden(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, label in enumerate((b"happy", b"sad")):
+        folder = tmp_path / "mine" / os.fsdecode(label)
+        folder.mkdir(parents=True)
+        face, _ = drawn_face(seed=number)
+        Image.fromarray(face).save(folder / os.fsdecode(b"caf\xe9.png"), "PNG")
+        (folder / os.fsdecode(b"bad \xff.png")).write_bytes(b"text")
+    with pytest.raises(SystemExit):
+        main(["data", "check", "folder", str(tmp_path / "mine"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    said = " ".join(str(value) for problem in told["problems"] for value in problem.values())
+    assert "bad \\xff.png" in said and said.encode()
+    words = ["folder", str(tmp_path / "mine"), "--protocol", "procedural", "--split", "test"]
+    words += ["-o", str(tmp_path / "set"), "--runs", str(tmp_path / "runs")]
+    with pytest.raises(SystemExit) as ended:
+        main(["synthesize", *words])
+    assert ended.value.code == 0
+    rows = rows_of(tmp_path / "set")
+    assert {row["id"] for row in rows} == {"happy/caf\\xe9.png", "sad/caf\\xe9.png"}
 
 
 def test_a_synthesised_set_is_itself_a_data_set(data: Path, tmp_path: Path) -> None:

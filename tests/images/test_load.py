@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 from helpers import drawn_face
 from latent_ofer.errors import ImageError
 from latent_ofer.images.heif import can_read_heic
-from latent_ofer.images.load import MAX_BYTES, image_paths, load_image
+from latent_ofer.images.load import MAX_BYTES, load_image
 
 FACE = drawn_face(64)[0]
 LOSSLESS = [
@@ -293,20 +293,3 @@ def test_damaged_tiff_files_leave_stderr_alone(capfd: pytest.CaptureFixture[str]
     data = encoded(Image.fromarray(FACE), "TIFF", compression="tiff_lzw")
     code_of(data[:8] + bytes(400) + data[408:])
     assert capfd.readouterr().err == ""
-
-
-def test_folders_become_the_images_below_them(tmp_path: Path) -> None:
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    (tmp_path / "nothing").mkdir()
-    for name in ("b.PNG", "a.jpg", "notes.txt", "deep/er/c.webp", "deep/phone.heic"):
-        (tmp_path / name).touch()
-    missing = tmp_path / "missing.txt"
-    assert image_paths([missing, tmp_path, str(tmp_path / "notes.txt")]) == [
-        missing,
-        tmp_path / "a.jpg",
-        tmp_path / "b.PNG",
-        tmp_path / "deep/er/c.webp",
-        tmp_path / "deep/phone.heic",
-        tmp_path / "notes.txt",
-    ]
-    assert image_paths([tmp_path / "nothing"]) == []

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.errors import DataError
 from latent_ofer.locks import InUseError, held
+from latent_ofer.names import utf8_text
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.synthesis import writing
 from latent_ofer.synthesis.jobs import HeatMaps, Maker
-from latent_ofer.synthesis.manifest import patch_states
+from latent_ofer.synthesis.manifest import patch_states, read_rows
 from latent_ofer.synthesis.protocols import Settings, occlude
-from latent_ofer.synthesis.records import picture_paths
+from latent_ofer.synthesis.records import DEVICES, picture_paths
 from latent_ofer.synthesis.writing import synthesize
 
 SETTINGS = Settings("procedural")
@@ -212,6 +214,29 @@ def test_heat_is_asked_for_one_face_at_a_time(tmp_path: Path) -> None:
     assert record["settings"]["network"] == "abc"
     mask = np.asarray(Image.open(tmp_path / "pixels/drawn/000.png"))
     np.testing.assert_array_equal(occluded_patches(mask > 0), np.eye(14, dtype=bool))
+
+
+NAMES = [
+    "caf\udce9.png", "half \ud83d.png", "two\nlines\r\n.png", "=1+1.png", "a,\"b\".png",
+    "\N{SMILING FACE WITH SUNGLASSES}.png", "x" * 300 + ".png", "x" * 300 + "y.png",
+    "\N{HANGUL SYLLABLE GA}" * 100, "C:\\me.png", "aux.png", "COM1", "folder./a.png",
+]  # fmt: skip
+
+
+def test_names_that_no_encoder_or_file_system_takes_stop_nothing(tmp_path: Path) -> None:
+    faces = replace(drawn_set(len(NAMES)), names=NAMES, subjects=NAMES)
+    write(tmp_path / "whole", faces)
+    rows = read_rows((tmp_path / "whole" / "manifest.csv").read_bytes().decode())
+    assert [row.id for row in rows] == [utf8_text(name) for name in NAMES]
+    assert len({row.path.lower() for row in rows}) == len(NAMES)
+    for row in rows:
+        assert (tmp_path / "whole" / row.path).is_file()
+        for part in row.path.split("/"):
+            assert len(part.encode()) <= 255 - len(".partial")
+            assert not part.endswith((".", " ")) and part.partition(".")[0].upper() not in DEVICES
+    write(tmp_path / "set", faces, limit=5)
+    write(tmp_path / "set", faces)
+    assert files_of(tmp_path / "set") == files_of(tmp_path / "whole")
 
 
 def test_each_face_gets_a_safe_path_of_its_own() -> None:

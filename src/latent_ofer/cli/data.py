@@ -10,6 +10,7 @@ import typer
 from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.files import whole_file
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.names import utf8_values
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -106,7 +107,7 @@ def check(
     listing = _open(name, path, codes, chosen)
     report = check_listing(listing, decode=decode, whole=chosen is None, workers=workers)
     if as_json:
-        typer.echo(json.dumps(report.to_dict(), indent=2))
+        typer.echo(json.dumps(utf8_values(report.to_dict()), indent=2))
     else:
         _print(report)
     if not report.ok:

@@ -28,7 +28,7 @@ def demo(
 
     Writes DIR/figure.png with every stage and DIR/result.json.
     """
-    from latent_ofer.figure import draw_figure
+    from latent_ofer.figure import draw_figure, save_figure
     from latent_ofer.images.load import load_image
     from latent_ofer.occlusion.procedural import draw_demo_occluder
     from latent_ofer.pipeline import LatentOFER
@@ -50,7 +50,7 @@ def demo(
     }
     with held(output, "latent-ofer demo"):
         with whole_file(figure) as partial:
-            draw_figure(photo, face).save(partial, "PNG")
+            save_figure(draw_figure(photo, face), partial)
         write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
     say(_summary(clean, face))
     say(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")

@@ -1,33 +1,27 @@
 """`latent-ofer predict`: every face in the user's own photos, one JSON line each."""
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latent_ofer.cli import options
-from latent_ofer.cli.output import (
-    complain,
-    kept_lines,
-    one_line,
-    part_of,
-    say,
-    write_lines,
-)
+from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.cli.stopping import Stopped
-from latent_ofer.files import whole_file
-from latent_ofer.locks import InUseError, held
+from latent_ofer.locks import held
 
 if TYPE_CHECKING:
-    from latent_ofer.results import FaceResult, Outcome
+    from latent_ofer.predict.inputs import Inputs
+    from latent_ofer.predict.reading import Reader
+    from latent_ofer.results import Outcome
 
 
 def predict(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Photos, or folders of photos.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Photos, or folders of them, all levels deep."),
     ],
     output: options.Output,
     figures: Annotated[
@@ -60,81 +54,74 @@ def predict(
     by the system.
     """
     from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.predict.inputs import find_images
+    from latent_ofer.predict.reading import Reader
+    from latent_ofer.predict.results_folder import RESULTS, part_of
 
     model = LatentOFER.from_pretrained(
         weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
     )
-    images = list(_images(paths))
-    good = [path for path, error in images if error is None]
-    outcomes = model.predict_each(good, crops=crops, labels=labels, batch_size=batch_size)
+    inputs = find_images(paths)
+    _say_what_is_left_out(inputs)
+    read = Reader(inputs.images, previews=figures)
+    outcomes = model.predict_each(read, crops=crops, labels=labels, batch_size=batch_size)
     counts: Counter[str] = Counter()
-    results = output / "results.jsonl"
-    try:
-        with held(output, "latent-ofer predict"):
-            _write(images, outcomes, results, output / "figures" if figures else None, counts)
-    except Stopped as stop:
-        complain(f"stopped; {_so_far(counts, images, results)}")
-        raise typer.Exit(stop.exit_code) from None
-    except InUseError:
-        raise
-    except Exception as error:
-        error.add_note(_so_far(counts, images, part_of(results)))
-        raise
+    with held(output, "latent-ofer predict"):
+        try:
+            _write(inputs, read, outcomes, output, counts)
+        except Stopped as stop:
+            complain(f"stopped; {_so_far(counts, inputs, output / RESULTS)}")
+            raise typer.Exit(stop.exit_code) from None
+        except Exception as error:
+            error.add_note(_so_far(counts, inputs, part_of(output / RESULTS)))
+            raise
     say(
         f"Images: {counts['images']}, faces: {counts['faces']}, "
         f"without a face: {counts['no_face']}, errors: {counts['error']}. "
-        f"Results: {one_line(str(results))}"
+        f"Results: {one_line(str(output / RESULTS))}"
     )
     if counts["error"]:
-        raise typer.Exit(2 if counts["error"] == len(images) else 1)
+        raise typer.Exit(2 if counts["error"] == len(inputs.images) else 1)
 
 
-def _so_far(counts: Counter[str], images: "list[_Image]", results: Path) -> str:
-    done = f"{counts['images']} of {len(images)} images are"
+def _say_what_is_left_out(inputs: "Inputs") -> None:
+    if inputs.left_out:
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(inputs.left_out.items()))
+        complain(f"left out below the folders: {told}")
+
+
+def _so_far(counts: Counter[str], inputs: "Inputs", results: Path) -> str:
+    done = f"{counts['images']} of {len(inputs.images)} images are"
     return f"{done} in {results}" if counts["images"] else f"{done} done"
 
 
-_Image = tuple[Path, "Outcome | None"]
-
-
-def _images(paths: Iterable[Path]) -> Iterator[_Image]:
-    """Every image below the paths, and an error in the place of a folder without any."""
-    from latent_ofer.errors import ImageError
-    from latent_ofer.images.load import image_paths
-
-    for path in paths:
-        below = image_paths([path])
-        if not below:
-            message = f"{path}: no image in this folder; name a folder with JPEG or PNG files."
-            yield path, ImageError("empty", os.fspath(path), message)
-        for image in below:
-            yield image, None
-
-
 def _write(
-    images: list[_Image],
+    inputs: "Inputs",
+    read: "Reader",
     outcomes: "Iterator[Outcome]",
-    results: Path,
-    figures: Path | None,
+    output: Path,
     counts: Counter[str],
 ) -> None:
     from rich.console import Console
     from rich.progress import track
 
+    from latent_ofer.figure import draw_figure
+    from latent_ofer.predict.results_folder import results_in
+    from latent_ofer.predict.rows import rows_of
+
     console = Console(stderr=True)
     shown = track(
-        images, "Images", console=console, disable=not console.is_terminal, transient=True
+        inputs.images, "Images", console=console, disable=not console.is_terminal, transient=True
     )
-    with kept_lines(results) as stream:
-        for index, (path, refused) in enumerate(shown):
-            outcome = next(outcomes) if refused is None else refused
-            lines = rows(path, outcome)
-            if figures is not None and isinstance(outcome, list):
-                for face, line in zip(outcome, lines, strict=False):
-                    target = figures / f"{index:05d}-{line['face']}.png"
-                    line["figure"] = f"{figures.name}/{target.name}"
-                    draw(path, face, target)
-            write_lines(stream, lines)
+    with results_in(output) as results:
+        for index, ((path, _), outcome) in enumerate(zip(shown, outcomes, strict=True)):
+            rows = rows_of(path, outcome)
+            preview = read.take_preview()
+            if preview is not None and isinstance(outcome, list):
+                for face, row in zip(outcome, rows, strict=False):
+                    figure = draw_figure(preview, face)
+                    row["figure"] = results.add_figure(index, row["face"], figure)
+            results.add_rows(rows)
             _count(outcome, counts)
 
 
@@ -146,31 +133,3 @@ def _count(outcome: "Outcome", counts: Counter[str]) -> None:
     else:
         counts["error"] += 1
         complain(f"[{outcome.code}] {outcome.message}")
-
-
-def rows(path: Path, outcome: "Outcome") -> list[dict[str, Any]]:
-    """One image's rows: one a face, or one that says why there is none."""
-    if not isinstance(outcome, list):
-        error = {"code": outcome.code, "message": outcome.message}
-        return [{"path": os.fspath(path), "status": "error", "error": error}]
-    if not outcome:
-        return [{"path": os.fspath(path), "status": "no_face", "faces": 0}]
-    return [
-        {
-            "path": os.fspath(path),
-            "status": "ok",
-            "faces": len(outcome),
-            "face": index,
-            **face.to_dict(),
-        }
-        for index, face in enumerate(outcome)
-    ]
-
-
-def draw(path: Path, face: "FaceResult", target: Path) -> None:
-    """Write the figure of one face found in the photo at `path`. Raises OSError."""
-    from latent_ofer.figure import draw_figure
-    from latent_ofer.images.load import load_image
-
-    with whole_file(target) as partial:
-        draw_figure(load_image(path), face).save(partial, "PNG")

@@ -14,6 +14,7 @@ from latent_ofer.datasets.table import FolderPictures
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.files import write_text
+from latent_ofer.names import name_bytes
 from latent_ofer.progress import track
 
 
@@ -54,7 +55,7 @@ def fingerprint(pictures: Pictures, paths: Iterable[str], cache_dir: Path | None
             ]
         finally:
             hashes.keep()
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256(name_bytes("\n".join(lines))).hexdigest()
 
 
 def _files(pictures: Pictures, paths: Iterable[str]) -> tuple[Path, list[str]]:
@@ -92,7 +93,7 @@ class _Hashes:
         self._known: dict[str, list[int | str]] = {}
         self._sidecar: Path | None = None
         if cache_dir is not None:
-            place = hashlib.sha256(os.fspath(root.resolve()).encode()).hexdigest()
+            place = hashlib.sha256(name_bytes(os.fspath(root.resolve()))).hexdigest()
             self._sidecar = cache_dir / f"hashes-{place[:16]}.json"
             self._known = _read_json(self._sidecar)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from latent_ofer.datasets.findings import capped, unlisted_images
 from latent_ofer.datasets.folder_names import split_in_path
 from latent_ofer.datasets.listing import Problem, Sample, Split
+from latent_ofer.names import name_bytes
 
 TEST_SHARE = 0.2
 
@@ -48,7 +49,7 @@ def split_by_people(
 
 
 def _rank(name: str, subject: str) -> str:
-    return hashlib.sha256(f"latent-ofer:{name}:{subject}".encode()).hexdigest()
+    return hashlib.sha256(name_bytes(f"latent-ofer:{name}:{subject}")).hexdigest()
 
 
 def subjects_in_two_splits(samples: Sequence[Sample]) -> list[Problem]:

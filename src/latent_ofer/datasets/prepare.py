@@ -19,6 +19,7 @@ from latent_ofer.datasets.main_face import SMALL, MainFaces
 from latent_ofer.errors import DataError
 from latent_ofer.images.align import TEMPLATE_SIZE
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.names import name_bytes, utf8_text
 
 Split = Literal["train", "dev", "val", "test"]
 Part = Literal["train", "twin", "val", "test"]
@@ -125,7 +126,7 @@ def _part_of(sample: Sample) -> Part:
 
 def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
     parts = [_part_of(sample) for sample in listing.samples]
-    names = _unique([sample.path for sample in listing.samples])
+    names = _unique([utf8_text(sample.path) for sample in listing.samples])
     order = sorted(range(len(parts)), key=lambda row: PARTS.index(parts[row]))
     samples = [listing.samples[row] for row in order]
     small = crops and listing.name in SMALL
@@ -144,7 +145,7 @@ def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
 
 
 def _sha256(lines: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+    return hashlib.sha256(name_bytes("\n".join(lines))).hexdigest()
 
 
 def _unique(paths: Sequence[str]) -> list[str]:
@@ -177,7 +178,7 @@ def _face_set(plan: _Plan, split: Split) -> FaceSet:
         [plan.names[row] for row in rows],
         np.array([-1 if s.label is None else s.label for s in samples], dtype=np.int64),
         _targets(samples),
-        [sample.subject for sample in samples],
+        [utf8_text(sample.subject) for sample in samples],
         [_tags(s, how) for s, how in zip(samples, chosen["how"], strict=True)],
     )
 

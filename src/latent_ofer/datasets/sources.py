@@ -18,6 +18,7 @@ from latent_ofer.datasets.pool import FacePool, read_pool
 from latent_ofer.datasets.prepare import content_key, prepare, summary
 from latent_ofer.datasets.registry import data_set, open_set
 from latent_ofer.errors import DataError
+from latent_ofer.names import name_bytes
 from latent_ofer.occlusion.cutouts import DEV_CATEGORIES, Cutout, load_cutouts
 
 Split = Literal["train", "dev", "val", "test"]
@@ -199,4 +200,4 @@ def _content_sha256(path: Path) -> str:
         return file_sha256(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     lines = [f"{file.relative_to(path).as_posix()} {file_sha256(file)}" for file in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256(name_bytes("\n".join(lines))).hexdigest()

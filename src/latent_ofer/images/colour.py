@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 _STRIP_ROWS: Final = 256
 _ORIENTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
@@ -16,7 +16,18 @@ _FULL_SCALES: Final = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 16))
 _Conversion = Callable[[Image.Image], Image.Image]
 
 
-def upright_rgb(image: Image.Image, stored: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+def is_as_stored(image: Image.Image) -> bool:
+    """Whether a PIL image is the one that was opened from a file, not one made of it.
+
+    Pillow copies the EXIF orientation to whatever is made of a picture, turned or not; only of
+    the picture itself it is known to hold.
+    """
+    return isinstance(image, ImageFile.ImageFile)
+
+
+def upright_rgb(
+    image: Image.Image, stored: NDArray[np.uint8] | None = None, turn: bool = True
+) -> NDArray[np.uint8]:
     """Decode the first frame of an opened image.
 
     Parameters
@@ -25,11 +36,13 @@ def upright_rgb(image: Image.Image, stored: NDArray[np.uint8] | None = None) -> 
         Of any mode; loaded by this call.
     stored : (H, W, 3) or (H, W) uint8, optional
         Its pixels as the file holds them, of mode RGB or L: the image is not loaded then.
+    turn : bool
+        Turn it as EXIF says.
 
     Returns
     -------
     (H, W, 3) uint8
-        RGB in sRGB, over white, turned as EXIF says.
+        RGB in sRGB, over white.
     """
     # In strips, so that no second full-size picture exists beside the result.
     if stored is None:
@@ -46,10 +59,11 @@ def upright_rgb(image: Image.Image, stored: NDArray[np.uint8] | None = None) -> 
         # Much quicker than np.asarray, which asks Pillow for its array interface.
         pixels = np.frombuffer(to_rgb(strip).tobytes(), dtype=np.uint8)
         result[top:bottom] = pixels.reshape(bottom - top, width, 3)
-    return _turn_upright(result, _orientation(image))
+    return _turn_upright(result, orientation_of(image)) if turn else result
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """How EXIF says that a picture is turned, 1 (upright) to 8."""
     kept_elsewhere = hasattr(image, "tag_v2") or getattr(image, "_exif", image) is not None
     if not kept_elsewhere and _ORIENTATION_KEYS.isdisjoint(image.info):
         return 1  # asking Pillow takes a twentieth of the time that decoding a face takes

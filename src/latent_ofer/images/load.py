@@ -5,9 +5,8 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from PIL import Image, ImageFile
 
 from latent_ofer.errors import ImageError, ImageErrorCode
 from latent_ofer.images import formats
-from latent_ofer.images.colour import upright_rgb
+from latent_ofer.images.colour import is_as_stored, upright_rgb
 from latent_ofer.images.damage import DamagedError
 from latent_ofer.images.heif import INSTALL, Heic, can_read_heic
 from latent_ofer.images.jpeg import strict_pixels
@@ -51,7 +50,9 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     Parameters
     ----------
     source : path, bytes, PIL image or array
-        Arrays are RGB (H, W, 3) or grey (H, W), uint8.
+        Arrays are RGB (H, W, 3) or grey (H, W), uint8. A PIL image is turned as its EXIF says
+        where it is the one that was opened; what was made of it, by rotating, converting,
+        cropping or copying, is taken as it is.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
             unread = _unread_file(source)
             if unread is None:
                 with _ONE_AT_A_TIME, known_switches():
-                    return upright_rgb(source)
+                    return _from_pil(source)
             data = unread
         elif isinstance(source, bytes):
             data = source
@@ -96,29 +97,15 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         ) from problem
 
 
-def image_paths(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Replace folders by the images in them, all levels deep, sorted within each folder given.
-
-    Files that are named stay whatever their suffix, missing ones too; below a folder those with
-    the suffix of an image stay, known unsupported formats among them. Folders that cannot be
-    listed stay as they are, so that they become an error and not silence.
-    """
-    suffixes = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
-    result: list[Path] = []
-    for path in map(Path, paths):
-        if not os.path.isdir(path):
-            result.append(path)
-            continue
-        found: list[Path] = []
-
-        def keep_unlisted(problem: OSError, found: list[Path] = found) -> None:
-            found.append(Path(problem.filename))
-
-        for folder, _, names in os.walk(path, onerror=keep_unlisted):
-            files = (Path(folder, name) for name in names)
-            found += [file for file in files if file.suffix.lower() in suffixes]
-        result += sorted(found)
-    return result
+def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
+    try:
+        image.load()
+    except (AssertionError, ValueError) as problem:
+        if getattr(image, "fp", image) is not None and "closed" not in str(problem):
+            raise
+        remedy = "use it inside its `with`, or call its load() there"
+        raise _error("not_an_image", None, "a closed PIL image", remedy) from problem
+    return upright_rgb(image, turn=is_as_stored(image))
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:

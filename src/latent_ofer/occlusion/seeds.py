@@ -4,6 +4,8 @@ from hashlib import sha256
 
 from numpy.random import PCG64, Generator
 
+from latent_ofer.names import name_bytes
+
 
 def image_rng(seed: int, protocol: str, source: str, id: str) -> Generator:
     """Make the generator that belongs to one image under one protocol.
@@ -18,5 +20,5 @@ def image_rng(seed: int, protocol: str, source: str, id: str) -> Generator:
     id : str
         The image within its source.
     """
-    digest = sha256(f"{seed}:{protocol}:{source}:{id}".encode()).digest()
+    digest = sha256(name_bytes(f"{seed}:{protocol}:{source}:{id}")).digest()
     return Generator(PCG64(int.from_bytes(digest[:8], "big")))

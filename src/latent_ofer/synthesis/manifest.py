@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from latent_ofer.names import utf8_text
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 
 
@@ -41,13 +42,13 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def csv_text(rows: Iterable[Row], header: bool = True) -> str:
-    """Rows as CSV, lines ended by a line feed."""
+    """Rows as CSV, lines ended by a line feed; in it a name that is no UTF-8 is `utf8_text`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     if header:
         writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+    return utf8_text(text.getvalue())
 
 
 def read_rows(text: str) -> list[Row]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_ofer.names import name_bytes
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.synthesis.jobs import HeatMaps
 from latent_ofer.synthesis.manifest import Row
@@ -15,6 +16,14 @@ from latent_ofer.synthesis.protocols import DRAWN_COVERAGE, Settings
 
 PACKAGES = ("latent-ofer", "numpy", "pillow")
 """What draws and decodes: other versions may give other pictures."""
+
+
+LONGEST = 200
+"""Bytes of a file's name; with what is put behind it, it stays below the 255 that systems take."""
+DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))]
+)
+"""Names that Windows keeps for itself, whatever their ending."""
 
 
 def versions() -> dict[str, str]:
@@ -46,7 +55,7 @@ def cutouts_sha256(cutouts: Sequence[Cutout]) -> str:
     whole = sha256()
     for cutout in cutouts:
         head = f"{cutout.name}:{cutout.category}:{cutout.anchor}:{cutout.rgba.shape}\n"
-        whole.update(head.encode() + np.ascontiguousarray(cutout.rgba).tobytes())
+        whole.update(name_bytes(head) + np.ascontiguousarray(cutout.rgba).tobytes())
     return whole.hexdigest()
 
 
@@ -56,18 +65,29 @@ def digest(rows: Iterable[Row]) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
+def _portable(part: str) -> str:
+    """A file's or folder's name that every file system takes, and that other names do not get."""
+    plain = re.sub(r"[^\w.\-]+", "_", part)
+    if plain.endswith(".") or plain.partition(".")[0].upper() in DEVICES:
+        plain = f"{plain}_"
+    letters = plain.encode()
+    if len(letters) <= LONGEST:
+        return plain
+    return f"{letters[:LONGEST].decode(errors='ignore')}~{sha256(name_bytes(part)).hexdigest()[:8]}"
+
+
 def picture_paths(sources: Sequence[str], names: Sequence[str]) -> list[str]:
     """A path of its own for each face: ``images/<source>/<name>.png``.
 
-    Letters that some file systems refuse become underscores; of equal names, without regard to
-    case, the later get a number.
+    Letters and names that some file systems refuse become underscores or get one, and what is
+    longer than they take is cut; of equal names, without regard to case, the later get a number.
     """
     taken: dict[str, int] = {}
     paths = []
     for source, name in zip(sources, names, strict=True):
         stem = re.sub(r"\.\w{2,5}$", "", name)
-        parts = [re.sub(r"[^\w.\-]+", "_", part) for part in f"{source}/{stem}".split("/")]
-        path = "/".join(["images", *(part for part in parts if part.strip("."))])
+        parts = [part for part in f"{source}/{stem}".split("/") if part.strip(".")]
+        path = "/".join(["images", *map(_portable, parts)])
         taken[path.lower()] = count = taken.get(path.lower(), 0) + 1
         paths.append(f"{path}.png" if count == 1 else f"{path}~{count}.png")
     return paths

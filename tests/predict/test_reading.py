@@ -1,0 +1,60 @@
+"""Each image is read once, and what is drawn is what was recognised."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakes import FakeFinder, fake_model
+from helpers import drawn_face
+from latent_ofer.errors import ImageError
+from latent_ofer.figure import Preview, draw_figure
+from latent_ofer.predict.reading import Reader
+
+FACE, LANDMARKS = drawn_face()
+
+
+def test_a_photo_that_vanishes_or_changes_meanwhile_is_still_the_one_that_was_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(FACE).save(path)
+    model, _ = fake_model(FakeFinder([LANDMARKS]))
+    expected = np.asarray(draw_figure(FACE, model.predict(path)[0]))
+    reader = Reader([(path, None)] * 2, previews=True)
+    outcomes = model.predict_each(reader, batch_size=2)
+    first = next(outcomes)  # both are read for it
+    path.write_bytes(b"something else")
+    second = next(outcomes)
+    path.unlink()
+    for faces in (first, second):
+        preview = reader.take_preview()
+        assert isinstance(faces, list) and preview is not None
+        np.testing.assert_array_equal(np.asarray(draw_figure(preview, faces[0])), expected)
+
+
+def test_what_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
+    Image.fromarray(FACE).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"text")
+    refused = ImageError("empty", "folder", "folder: no image.")
+    images = [
+        *((tmp_path / "bad.png", None), (tmp_path / "a.png", None)),
+        *((tmp_path / "folder", refused), (tmp_path / "a.png", None)),
+    ]
+    model, _ = fake_model(FakeFinder([LANDMARKS]))
+    for previews in (False, True):
+        reader = Reader(images, previews)
+        outcomes = list(model.predict_each(reader, batch_size=1))
+        codes = [o.code if isinstance(o, ImageError) else len(o) for o in outcomes]
+        assert codes == ["not_an_image", 1, "empty", 1]
+        assert isinstance(outcomes[0], ImageError)
+        assert outcomes[0].path == str(tmp_path / "bad.png")
+        kept = [reader.take_preview() is not None for _ in images]
+        assert kept == [previews and isinstance(outcome, list) for outcome in outcomes]
+
+
+@pytest.mark.parametrize("shape", [(3000, 40, 3), (40, 3000, 3), (4, 4, 3)])
+def test_a_preview_is_as_large_as_its_panel_whatever_the_photo(shape: tuple[int, ...]) -> None:
+    preview = Preview.of(np.zeros(shape, np.uint8))
+    assert max(preview.image.size) == round(preview.scale * max(shape)) == 482
