@@ -126,6 +126,8 @@ def _unread_file(image: Image.Image) -> bytes | None:
     file = getattr(image, "fp", None)
     if not isinstance(image, ImageFile.ImageFile) or file is None or not image.tile:
         return None
+    if getattr(file, "closed", False):
+        return None
     if image.tell() or getattr(image, "decoderconfig", None):  # another frame, or a draft
         return None
     place = file.tell()
