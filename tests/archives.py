@@ -16,6 +16,8 @@ INDEX = "path,source,split,expression,age,sex,race,subject,score,inside,iod_src"
 POINTS = ",".join(f"lm{i}{axis}" for i in range(5) for axis in "xy")
 TWINS = {"twins_of_test.txt": "train", "train_twins_of_valid.txt": "dev"}
 """The lists of copies that training leaves out, and where the one face of each would be."""
+OBJECTS = (("train", "ball"), ("train", "cup"), ("val", "hand"))
+"""Split and category of the drawn cut-outs; cups are kept from training for dev."""
 RECIPES = {
     "mae": """
 dim: 24
@@ -227,13 +229,13 @@ def _votes(row: int) -> list[int]:
 
 
 def write_occluders(folder: Path) -> None:
-    """A green disc for training, one for dev, one unseen."""
+    """A green disc for training, a darker one for dev, a darker one still that is unseen."""
     disc = np.zeros((60, 60, 4), dtype=np.uint8)
-    disc[..., 1] = 255
     disc[..., 3] = 255 * (np.hypot(*(np.mgrid[:60, :60] - 29.5)) < 28)
     rows = ["path,split,category,anchor,source,width,height,mean_alpha_coverage"]
     with zipfile.ZipFile(folder / "occluders.zip", "w") as bundle:
-        for split, category in (("train", "ball"), ("train", "cup"), ("val", "hand")):
+        for green, (split, category) in zip((255, 240, 225), OBJECTS, strict=True):
+            disc[..., 1] = green
             path = f"{split}/{category}/{category}_001.webp"
             bundle.writestr(path, picture(disc, "WEBP"))
             rows.append(f"{path},{split},{category},any,drawn,60,60,0.700")

@@ -11,9 +11,9 @@ from PIL import Image
 from archives import of_split
 from helpers import drawn_face
 from latent_ofer.arrays import is_grey
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, protocol_copy
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.dev import DevFaces, apply, read_dev, set_thresholds
+from latent_ofer.detector.dev import DEV_SEED, DevFaces, apply, read_dev, set_thresholds
 from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
@@ -22,6 +22,7 @@ from latent_ofer.detector.train_one_class import LEAST_SCALE
 from latent_ofer.detector.train_regions import suspects
 from latent_ofer.encoder.train import MaeRecipe, load_mae, train_mae
 from latent_ofer.errors import StaleError
+from latent_ofer.occlusion.cutouts import load_cutouts
 from latent_ofer.training.checkpoint import load_state, load_weights, save_weights
 from latent_ofer.training.recipe import load_recipe
 
@@ -105,10 +106,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bundle.writestr("train_twins_of_valid.txt", "")
     with zipfile.ZipFile(folder / "occluders.zip", "w") as bundle:
         disc = np.zeros((60, 60, 4), dtype=np.uint8)
-        disc[..., 1] = 255
         disc[..., 3] = 255 * (np.hypot(*(np.mgrid[:60, :60] - 29.5)) < 28)
         rows = []
-        for category in ("ball", "cup"):
+        for green, category in ((255, "ball"), (235, "cup")):
+            disc[..., 1] = green
             path = f"train/{category}/0.webp"
             bundle.writestr(path, encoded(disc))
             rows.append({"path": path, "split": "train", "category": category, "anchor": "any"})
@@ -136,9 +137,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory, data: Path, config: str) -> P
 def test_dev_faces_are_dev_and_their_objects_are_kept_from_training(
     data: Path, tmp_path: Path
 ) -> None:
-    dev = read_dev(Sources(data, tmp_path))
+    sources = Sources(data, tmp_path)
+    dev = read_dev(sources)
     assert (len(dev["colour"].clean), len(dev["grey"].clean)) == (3, 4)
     assert all(faces.covered.any() for faces in dev.values())
+    (cup,) = [one for one in load_cutouts(data / "occluders.zip", "train") if one.category == "cup"]
+    pool = sources.pool("dev")
+    for kind, colour in (("colour", True), ("grey", False)):
+        faces = [pool.native(int(row)) for row in np.flatnonzero(pool.colour == colour)]
+        copies = {protocol_copy(face, [cup], DEV_SEED)[0].tobytes() for face in faces}
+        assert {face.tobytes() for face in dev[kind].occluded} == copies
 
 
 @pytest.mark.parametrize("colour", [True, False])

@@ -124,6 +124,20 @@ def test_clean_dev_faces_are_those_over_which_neither_look_saw_anything(
     assert len(clean_dev(unknown, read_dev(unknown))[kind].clean) == 1
 
 
+def test_thresholds_rest_on_dev_faces_over_which_nothing_lies(
+    tabled: Sources, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.setattr(module, "fit", lambda job, *_: job.model.state_dict())
+    monkeypatch.setattr(module, "set_thresholds", lambda model, score, dev: given.append(dev))
+    train_labelled(tabled, tmp_path, config, False)
+    (dev,) = given
+    pasted = read_dev(tabled)
+    expected = clean_dev(tabled, pasted)
+    assert all(np.array_equal(dev[kind].clean, expected[kind].clean) for kind in expected)
+    assert any(len(dev[kind].clean) < len(pasted[kind].clean) for kind in dev)
+
+
 def brightness(faces: Tensor) -> Tensor:
     return faces.reshape(len(faces), 3, 14, 8, 14, 8).mean((1, 3, 5)).flatten(1)
 

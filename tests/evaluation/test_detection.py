@@ -77,6 +77,23 @@ def test_faces_and_objects_are_those_that_training_has_never_seen(
         assert groups == {"occluder: hand"}
 
 
+def test_faces_of_one_person_stay_together_in_the_resamples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+
+    def noted(faces: int, rng: np.random.Generator, people: list[str] | None = None) -> np.ndarray:
+        drawn.append(people)
+        return resample_counts(faces, rng, people=people)
+
+    monkeypatch.setattr(FacePool, "people", property(lambda pool: ["anna"] * len(pool)))
+    monkeypatch.setattr(detection, "evaluate_masked_faces", lambda *_: {})
+    monkeypatch.setattr(detection, "resample_counts", noted)
+    data = write_archives(tmp_path / "data")
+    evaluate_detection(data, tmp_path / "cache", greenness, Thresholds(0.3, 0.3))
+    assert drawn == [["anna", "anna"]] * 2
+
+
 def test_a_blind_detector_scores_one_half() -> None:
     rng = np.random.default_rng(0)
     s = scored(
