@@ -1,6 +1,6 @@
 """Memory while a set of 300,000 small pictures is read with two workers (Linux).
 
-Writes 16 x 16 px PNG files in seven class folders, reads them once with `read_pictures`, and adds
+Writes 16 x 16 px PNG files in seven class folders, reads them once with `mapped`, and adds
 up the resident memory of this process and its workers at every hundredth of the way. Prints JSON:
 the median of the first and of the last quarter.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latent_ofer.datasets.reading import read_pictures
 from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.workers import mapped
 
 WORKERS = 2
 SIDE = 16
@@ -69,7 +69,7 @@ def measure(folder: Path, count: int) -> dict[str, object]:
     tree = Tree(folder)
     step = max(1, count // SAMPLES)
     resident = []
-    for number, picture in enumerate(read_pictures(tree, tree.paths, WORKERS), start=1):
+    for number, picture in enumerate(mapped(tree.read, tree.paths, WORKERS), start=1):
         if not isinstance(picture, np.ndarray) or picture.shape != (SIDE, SIDE, 3):
             raise SystemExit(f"not a picture: {picture}")
         if number % step == 0:

@@ -1,7 +1,7 @@
 """How fast pictures are read with two workers, against a loop that only decodes.
 
 Draws 4,000 faces of 112 px, half of them JPEG and half WebP, and reads them several times over: by
-`read_pictures` with two workers, and by a bare Pillow loop on two processes, in turn. Both times
+`mapped` with two workers, and by a bare Pillow loop on two processes, in turn. Both times
 include the start of the processes. Prints JSON.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from latent_ofer.datasets.reading import read_pictures
 from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.workers import mapped
 
 WORKERS = 2
 SIDE = 112
@@ -82,7 +82,7 @@ def measure(folder: Path, passes: int, rounds: int) -> dict[str, object]:
         "rounds": rounds,
         "mean_file_bytes": round(statistics.mean(f.stat().st_size for f in folder.iterdir())),
         "bare_loop_two_processes_per_s": round(statistics.median(bare)),
-        "read_pictures_two_workers_per_s": round(statistics.median(ours)),
+        "mapped_two_workers_per_s": round(statistics.median(ours)),
         "ratio": round(statistics.median(ratios), 3),
         "ratio_lowest": round(min(ratios), 3),
         "ratio_highest": round(max(ratios), 3),
@@ -116,10 +116,10 @@ def only_decode(files: Sequence[str]) -> None:
 
 
 def our_seconds(tree: Tree, paths: Sequence[str]) -> float:
-    """Wall-clock time of `read_pictures`; each picture is looked at, so that none is missing."""
+    """Wall-clock time of `mapped`; each picture is looked at, so that none is missing."""
     start = time.perf_counter()
     count = 0
-    for picture in read_pictures(tree, paths, WORKERS):
+    for picture in mapped(tree.read, paths, WORKERS):
         if not isinstance(picture, np.ndarray) or picture.shape != (SIDE, SIDE, 3):
             raise SystemExit(f"not a picture: {picture}")
         count += 1
