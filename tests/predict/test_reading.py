@@ -54,6 +54,18 @@ def test_what_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
         assert kept == [previews and isinstance(outcome, list) for outcome in outcomes]
 
 
+def test_photos_are_kept_nearly_as_they_were_read_and_in_order(tmp_path: Path) -> None:
+    Image.fromarray(FACE).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"text")
+    reader = Reader([(tmp_path / "bad.png", None), (tmp_path / "a.png", None)], photos=True)
+    assert [type(source) for source in reader] == [ImageError, np.ndarray]
+    assert reader.take_photo() is None
+    photo = reader.take_photo()
+    assert photo is not None and photo.shape == FACE.shape
+    assert np.abs(photo.astype(int) - FACE).mean() < 2
+    assert reader.take_preview() is None
+
+
 @pytest.mark.parametrize("shape", [(3000, 40, 3), (40, 3000, 3), (4, 4, 3)])
 def test_a_preview_is_as_large_as_its_panel_whatever_the_photo(shape: tuple[int, ...]) -> None:
     preview = Preview.of(np.zeros(shape, np.uint8))

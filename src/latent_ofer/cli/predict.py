@@ -27,6 +27,12 @@ def predict(
     figures: Annotated[
         bool, typer.Option("--figures", help="Also draw every stage, one PNG a face.")
     ] = False,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate", help="Also draw boxes, expressions and hidden parts on each photo."
+        ),
+    ] = False,
     crops: Annotated[
         bool, typer.Option("--crops", help="The images are face crops already.")
     ] = False,
@@ -63,7 +69,7 @@ def predict(
     )
     inputs = find_images(paths)
     _say_what_is_left_out(inputs)
-    read = Reader(inputs.images, previews=figures)
+    read = Reader(inputs.images, previews=figures, photos=annotate)
     outcomes = model.predict_each(read, crops=crops, labels=labels, batch_size=batch_size)
     counts: Counter[str] = Counter()
     with held(output, "latent-ofer predict"):
@@ -102,10 +108,12 @@ def _write(
     output: Path,
     counts: Counter[str],
 ) -> None:
+    from PIL import Image
     from rich.console import Console
     from rich.progress import track
 
     from latent_ofer.figure import draw_figure
+    from latent_ofer.overlay import annotate
     from latent_ofer.predict.results_folder import results_in
     from latent_ofer.predict.rows import rows_of
 
@@ -121,6 +129,11 @@ def _write(
                 for face, row in zip(outcome, rows, strict=False):
                     figure = draw_figure(preview, face)
                     row["figure"] = results.add_figure(index, row["face"], figure)
+            photo = read.take_photo()
+            if photo is not None and isinstance(outcome, list) and outcome:
+                drawn = results.add_annotated(index, Image.fromarray(annotate(photo, outcome)))
+                for row in rows:
+                    row["annotated"] = drawn
             results.add_rows(rows)
             _count(outcome, counts)
 

@@ -11,12 +11,12 @@ from typing import IO, Any, Final
 
 from PIL import Image
 
-from latent_ofer.figure import is_figure, save_figure
+from latent_ofer.figure import is_figure, save_annotated, save_figure
 from latent_ofer.files import to_disk, whole_file
 
 RESULTS: Final = "results.jsonl"
 FIGURES: Final = "figures"
-_FIGURE: Final = re.compile(r"\d{5,}-\d+\.png")
+_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class ResultsFolder:
         name = f"{image:05d}-{face}.png"
         with whole_file(self.drawn / name) as partial:
             save_figure(figure, partial)
+        return f"{FIGURES}/{name}"
+
+    def add_annotated(self, image: int, photo: Image.Image) -> str:
+        """Write an annotated photo; gives its place below the folder."""
+        name = f"{image:05d}.jpg"
+        with whole_file(self.drawn / name) as partial:
+            save_annotated(photo, partial)
         return f"{FIGURES}/{name}"
 
 
