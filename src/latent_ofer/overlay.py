@@ -68,7 +68,7 @@ def annotate(photo: ImageSource, faces: Iterable[FaceResult] | FaceResult) -> Pi
     shown = [faces] if isinstance(faces, FaceResult) else list(faces)
     line = max(1, round(min(pixels.shape[:2]) / 300))
     for face in shown:
-        _draw_face(pixels, face, line)
+        draw_face(pixels, face, line)
     _draw_labels(pixels, shown)
     return pixels if isinstance(photo, np.ndarray) else Image.fromarray(pixels)
 
@@ -110,7 +110,8 @@ def patch_corners(face: FaceResult, size: tuple[int, int]) -> Points:
     return aligned @ matrix[:, :2].T + matrix[:, 2]
 
 
-def _draw_face(pixels: Pixels, face: FaceResult, line: int) -> None:
+def draw_face(pixels: Pixels, face: FaceResult, line: int) -> None:
+    """Draw the box and the hidden part of a face into a photo, in lines of so many pixels."""
     corners = patch_corners(face, (pixels.shape[1], pixels.shape[0]))
     box = None if face.box is None else np.array(face.box).reshape(2, 2)
     edge = line + 2 * max(1, line // 2)
