@@ -1,5 +1,6 @@
 import base64
 import errno
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -94,6 +95,28 @@ def test_when_no_input_can_be_used_the_exit_code_is_two(tmp_path: Path) -> None:
     assert run("predict", "--output", tmp_path / "out") == 2
 
 
+def test_photos_may_be_named_by_patterns_lists_and_standard_input(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list").write_text(f"{photos / 'below'}\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"missing.png")))
+    words = [photos / "[ac].png", "--list", tmp_path / "list", "-", "--output", tmp_path / "out"]
+    assert run("predict", *words) == 1
+    names = [Path(row["path"]).name for row in rows(tmp_path / "out") if not row.get("face")]
+    assert names == ["a.png", "c.png", "missing.png", "b.png"]
+
+
+def test_a_list_that_names_nothing_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list").touch()
+    assert run("predict", "--list", tmp_path / "list", "--output", tmp_path / "out") == 2
+    assert "no photo is named" in capsys.readouterr().err
+    assert run("predict", "--list", tmp_path / "none", "--output", tmp_path / "out") == 2
+    assert str(tmp_path / "none") in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     assert run("predict", photos / "a.png", "--figures", "--output", output) == 0
@@ -133,7 +156,7 @@ def test_results_inside_the_photo_folder_are_not_taken_for_photos(
         names = [Path(row["path"]).name for row in rows(photos / place)]
         assert names == ["a.png", "a.png", "b.png", "b.png", "c.png"]
         assert len(list((photos / place / "figures").iterdir())) == 4
-    assert "8 figures that latent-ofer has drawn" in capsys.readouterr().err.splitlines()[-1]
+    assert "8 of the figures that latent-ofer has drawn" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_fewer_images_leave_no_figure_of_an_earlier_run(

@@ -10,6 +10,7 @@ import typer
 from latent_ofer.cli import options
 from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.cli.stopping import Stopped
+from latent_ofer.errors import DataError
 from latent_ofer.locks import held
 
 if TYPE_CHECKING:
@@ -19,11 +20,24 @@ if TYPE_CHECKING:
 
 
 def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Photos, or folders of them, all levels deep."),
-    ],
     output: options.Output,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Photos, folders of them, all levels deep, patterns such as 'photos/**/*.jpg'; "
+            "- for a list of paths on standard input.",
+        ),
+    ] = None,
+    lists: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Also read the photos and folders that this file names, one a line, or with NUL "
+            "between them. Repeat it for several.",
+        ),
+    ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Also draw every stage, one PNG a face.")
     ] = False,
@@ -46,7 +60,7 @@ def predict(
 
     Writes one JSON line a face to DIR/results.jsonl; other images get a line that says why.
 
-    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF.
+    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF, and HEIC with the extra heif.
 
     Ctrl-C keeps what is done, and so does being told to stop by the system.
 
@@ -55,13 +69,17 @@ def predict(
     """
     from latent_ofer.pipeline import LatentOFER
     from latent_ofer.predict.inputs import find_images
+    from latent_ofer.predict.named import named_paths
     from latent_ofer.predict.reading import Reader
     from latent_ofer.predict.results_folder import RESULTS, part_of
 
+    named = named_paths(paths or [], lists or [])
+    if not named:
+        raise DataError("no photo is named: give photos, folders, a --list of them, or both.")
     model = LatentOFER.from_pretrained(
         weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
     )
-    inputs = find_images(paths)
+    inputs = find_images(named)
     _say_what_is_left_out(inputs)
     read = Reader(inputs.images, previews=figures)
     outcomes = model.predict_each(read, crops=crops, labels=labels, batch_size=batch_size)

@@ -22,7 +22,7 @@ _SYSTEM: Final = frozenset(
 
 HIDDEN: Final = "hidden or of the system"
 LISTED: Final = "listed already"
-OURS: Final = "figures that latent-ofer has drawn"
+OURS: Final = "of the figures that latent-ofer has drawn"
 
 
 @dataclass(frozen=True)
