@@ -129,6 +129,8 @@ class FaceResult:
         The aligned face.
     reconstruction : (S, S, 3) uint8 RGB
         The repaired face; equal to `face` where nothing is hidden.
+    face_score : float, or None
+        How sure the finder is that this is a face, 0 to 1; None for a crop.
     """
 
     expression: str
@@ -141,6 +143,7 @@ class FaceResult:
     landmarks: FloatArray | None
     face: NDArray[np.uint8]
     reconstruction: NDArray[np.uint8]
+    face_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the two pictures as plain Python, safe for JSON."""
@@ -153,6 +156,7 @@ class FaceResult:
             "attention": _plain(self.attention),
             "box": None if self.box is None else [round(float(v), 2) for v in self.box],
             "landmarks": None if self.landmarks is None else _plain(self.landmarks),
+            "face_score": None if self.face_score is None else round(self.face_score, 6),
         }
 
 

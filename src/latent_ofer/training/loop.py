@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latent_ofer.ahead import ahead
 from latent_ofer.errors import StaleError
 from latent_ofer.locks import held
 from latent_ofer.progress import track
-from latent_ofer.training.ahead import ahead
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
 from latent_ofer.training.recipe import Recipe
 
