@@ -269,6 +269,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_publishes_what_is_there(
     [
         (("--labels", 7), "labels 8 then, 7 now"),
         (("--format", "csv"), "format 'jsonl' then, 'csv' now"),
+        (("--abstain-below", 0.5), "then, 0.5 now"),
         (("--detector", "paper"), "detector 'default' then, 'paper' now"),
         (("list",), "inputs: 1 new"),
     ],

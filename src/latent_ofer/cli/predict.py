@@ -71,6 +71,12 @@ def predict(
             help="8 expressions, or 7 without contempt, which other tools' columns do not have.",
         ),
     ] = None,
+    abstain_below: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="P", help="Call a face read with less confidence uncertain."
+        ),
+    ] = 0,
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what an unfinished run has done.")
     ] = False,
@@ -120,6 +126,7 @@ def predict(
         figures=figures,
         columns=columns,
         max_errors=max_errors,
+        abstain_below=abstain_below,
     )
     results = ResultsFolder.of(output, form)
     check_can_write(results.form)

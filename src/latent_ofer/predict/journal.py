@@ -29,12 +29,12 @@ class Run:
 
     Attributes
     ----------
-    settings : dict of str to str, int or bool
+    settings : dict of str to str, number or bool
         Options, version and weights, by the name that a message is to call them.
     inputs : sequence of Input
     """
 
-    settings: Mapping[str, str | int | bool | None]
+    settings: Mapping[str, str | float | bool]
     inputs: Sequence[Input]
 
 

@@ -118,7 +118,7 @@ def _as_deepface(origin: Origin, face: FaceResult | None) -> dict[str, Any]:
     if face is None:
         name, score = None, None
     else:
-        name, score = _DEEPFACE_NAMES[face.expression], face.face_score
+        name, score = _DEEPFACE_NAMES.get(face.expression, face.expression), face.face_score
         emotion.update({n: 100 * face.probabilities[ours] for n, ours in _DEEPFACE.items()})
         if face.box is not None:
             x0, y0, x1, y1 = (round(side) for side in face.box)

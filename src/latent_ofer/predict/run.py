@@ -38,6 +38,7 @@ class Options:
     figures: bool = False
     columns: Columns = "latent-ofer"
     max_errors: int | None = None
+    abstain_below: float = 0
 
 
 @dataclass
@@ -73,6 +74,7 @@ def describe(
             **{"weights": hashlib.sha256(text).hexdigest()[:16], **more},
             **{"crops": options.crops, "labels": options.labels, "figures": options.figures},
             **{"columns": options.columns, "format": results.form},
+            "abstain_below": options.abstain_below,
         },
         [_input(path, error) for path, error in images],
     )
@@ -165,7 +167,11 @@ def _recognise(
     # Crops are small by the time that they wait; of photos, one more in memory must do.
     pictures = ahead(reader, options.batch_size if options.crops else 1)
     outcomes = model.predict_each(
-        pictures, crops=options.crops, labels=options.labels, batch_size=options.batch_size
+        pictures,
+        crops=options.crops,
+        labels=options.labels,
+        batch_size=options.batch_size,
+        abstain_below=options.abstain_below,
     )
     bar = track(outcomes, len(images), "Images", done=counts.images)
     # Closed from the last on: a file that the decoder is at shall keep nobody waiting.
