@@ -45,6 +45,12 @@ class ImageError(LatentOFERError):
         return type(self), (self.code, self.path, self.message), self.__dict__
 
 
+def image_error(code: ImageErrorCode, name: str | None, reason: str, remedy: str) -> ImageError:
+    """An `ImageError` whose message says it all: ``NAME: REASON; REMEDY.``, on one line."""
+    shown = " ".join(repr(name)[1:-1].split()) if name is not None else "image"
+    return ImageError(code, name, f"{shown}: {reason}; {remedy}.")
+
+
 class WeightsError(LatentOFERError):
     """Weights that are missing, altered or do not fit; the message names the file."""
 

@@ -49,6 +49,13 @@ class LatentOFER:
 
     One made with `from_pretrained` can be pickled, and copied: its arguments are, and the weights
     are loaded and checked again where it is unpickled.
+
+    Attributes
+    ----------
+    image_size : int
+        Side of an aligned face, pixels.
+    weights : WeightsFolder or None
+        What they say of themselves, where it was made with `from_pretrained`.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class LatentOFER:
         self._stages = Stages(backend, thresholds, fusion)
         self._reader = CropReader(image_size, finder, threads)
         self.image_size = image_size
+        self.weights: WeightsFolder | None = None
         self._arguments: tuple[object, ...] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -132,6 +140,7 @@ class LatentOFER:
         )
         # Where the process stands may change until the arguments are used again.
         place = None if folder is None else Path(folder).absolute()
+        model.weights = weights
         model._arguments = (place, backend, device, threads, detector, recogniser)
         return model
 

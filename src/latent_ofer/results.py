@@ -135,6 +135,8 @@ class FaceResult:
     alternatives : tuple of two str
         The two likeliest labels, where `expression` is `UNCERTAIN` as `abstain_below` asked for;
         empty otherwise.
+    face_score : float, or None
+        How sure the finder is that this is a face, 0 to 1; None for a crop.
     """
 
     expression: str
@@ -148,6 +150,7 @@ class FaceResult:
     face: NDArray[np.uint8]
     reconstruction: NDArray[np.uint8]
     alternatives: tuple[str, ...] = ()
+    face_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the two pictures as plain Python, safe for JSON."""
@@ -161,6 +164,7 @@ class FaceResult:
             "attention": _plain(self.attention),
             "box": None if self.box is None else [round(float(v), 2) for v in self.box],
             "landmarks": None if self.landmarks is None else _plain(self.landmarks),
+            "face_score": None if self.face_score is None else round(self.face_score, 6),
         }
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latent_ofer.ahead import ahead
 from latent_ofer.errors import StaleError, TrainingError
 from latent_ofer.files import write_text
 from latent_ofer.locks import held
 from latent_ofer.progress import track
-from latent_ofer.training.ahead import ahead
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
 from latent_ofer.training.interrupts import held_back
 from latent_ofer.training.recipe import Recipe
