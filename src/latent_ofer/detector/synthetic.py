@@ -154,8 +154,7 @@ class Occluder:
             beside = both_resized(*made[::2])[1]
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
-        unlabelled = patches_of(beside)
-        unlabelled |= self.unlabelled[row]
+        unlabelled = self.unlabelled[row] | patches_of(beside)
         if rng.random() < 0.5:
             face, covered, unlabelled = face[:, ::-1], covered[:, ::-1], unlabelled[:, ::-1]
         return Sample(worn(face, rng), covered, unlabelled), of
@@ -180,8 +179,7 @@ def type_of(cutout: Cutout) -> str | None:
 def patches_of(pixels: Covered) -> Patches:
     """Patches (14, 14) that hold any of some pixels (112, 112)."""
     cell = SIZE // GRID
-    held: Patches = pixels.reshape(GRID, cell, GRID, cell).any(axis=(1, 3))
-    return held
+    return np.asarray(pixels.reshape(GRID, cell, GRID, cell).any(axis=(1, 3)))
 
 
 def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:
