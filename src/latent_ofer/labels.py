@@ -29,9 +29,10 @@ COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
     "disgust": (0, 158, 115),
     "fear": (204, 121, 167),
     "contempt": (122, 79, 158),
+    "uncertain": (168, 140, 110),
 }
-"""RGB of each in pictures and reports; after Okabe and Ito's, which colour-blind readers tell
-apart.
+"""RGB of each in pictures and reports, and of a face that is not called any of them; after Okabe
+and Ito's, which colour-blind readers tell apart.
 """
 
 WORDS: Final[Mapping[str, str]] = {

@@ -13,9 +13,9 @@ from PIL import Image
 from fakes import FakeFinder, fake_model, hide
 from helpers import drawn_face
 from latent_ofer.images.align import align_face
-from latent_ofer.labels import COLOURS
+from latent_ofer.labels import COLOURS, EXPRESSIONS
 from latent_ofer.overlay import annotate
-from latent_ofer.results import FaceResult
+from latent_ofer.results import UNCERTAIN, FaceResult
 
 FACE, LANDMARKS = drawn_face()
 HIDDEN = hide(FACE, slice(8, 12), slice(3, 9))
@@ -108,6 +108,14 @@ def test_labels_are_whole_and_legible_in_every_corner(
     within = drawn[rows.min() : rows.max(), columns.min() : columns.max()]
     assert brightness or (within > 180).all(axis=2).sum() > 50
     assert same(drawn, COLOURS[face.expression]).sum() > 200
+
+
+def test_every_answer_has_a_colour_of_its_own() -> None:
+    assert set(COLOURS) == {*EXPRESSIONS, UNCERTAIN}
+    assert len(set(COLOURS.values())) == len(COLOURS)
+    unsure = dataclasses.replace(at(CLEAN_FACE, 20, 20, 1.0), expression=UNCERTAIN)
+    drawn = annotate(np.zeros((200, 200, 3), np.uint8), unsure)
+    assert same(drawn, COLOURS[UNCERTAIN]).sum() > 200
 
 
 def test_lines_and_letters_grow_with_the_picture() -> None:

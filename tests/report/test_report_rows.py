@@ -1,5 +1,6 @@
 """The rows of `predict` are read whatever their form, and what is no row is counted."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from fakes import FakeFinder, fake_model, hide
 from helpers import drawn_face
 from latent_ofer import to_dataframe
 from latent_ofer.errors import DataError
+from latent_ofer.report.page import page_data
 from latent_ofer.report.rows import Row, Table, read_table
 from result_rows import face_result, row, write_rows
 
@@ -68,6 +70,20 @@ def test_tables_say_the_same_without_the_patches(tmp_path: Path, kind: str) -> N
     assert face.box == pytest.approx(list(result.box or ()))
     assert rows[1].face is None and rows[1].error is None
     assert rows[2].error is not None and rows[2].error[0] == "not_an_image"
+
+
+def test_a_face_that_is_not_called_anything_keeps_what_it_is_likeliest(tmp_path: Path) -> None:
+    face = face_result(0, [0.4, 0.6], hidden=True)
+    before = dataclasses.replace(face.before, expression="happiness")
+    unsure = dataclasses.replace(face, expression="uncertain", before=before)
+    turned = dataclasses.replace(unsure, before=dataclasses.replace(before, expression="neutral"))
+    write_rows(tmp_path, [row("a.png", unsure), row("b.png", turned)])
+    table = read_table(tmp_path)
+    assert [one.face.changed for one in table.rows if one.face] == [False, True]
+    data = page_data(table, {}, {})
+    assert data["labels"][8] == "uncertain" and len(data["colours"]) == 9
+    assert data["faces"]["expression"] == [8, 8]
+    assert data["faces"]["changed"] == [0, 1]
 
 
 ODD: list[Any] = [

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from latent_ofer.labels import COLOURS, EXPRESSIONS
 from latent_ofer.report.rows import FaceRow, Row, Table
-from latent_ofer.results import REGIONS
+from latent_ofer.results import REGIONS, UNCERTAIN
 
 _SCRIPTS: Final = ("parts.js", "charts.js", "faces.js", "report.js")
 
@@ -82,14 +82,16 @@ def page_data(
             if place in pictures:
                 details[len(faces)] = _details(row.face, pictures[place])
             faces.append((file, row.face))
+    is_unsure = any(UNCERTAIN in (face.expression, face.before) for _, face in faces)
+    labels = (*EXPRESSIONS, UNCERTAIN) if is_unsure else EXPRESSIONS
     return {
         "about": {name: shown_text(text) for name, text in about.items()},
-        "labels": EXPRESSIONS,
-        "colours": ["#{:02x}{:02x}{:02x}".format(*COLOURS[label]) for label in EXPRESSIONS],
+        "labels": labels,
+        "colours": ["#{:02x}{:02x}{:02x}".format(*COLOURS[label]) for label in labels],
         "regions": [name.replace("_", " ") for name in REGIONS],
         "files": [shown_text(name) for name in names],
         "images": _images(table.rows),
-        "faces": _columns(faces),
+        "faces": _columns(faces, labels),
         "details": details,
         "errors": errors,
         "empty": sorted(empty.items()),
@@ -102,14 +104,15 @@ def _images(rows: Sequence[Row]) -> int:
     return len(with_faces) + sum(1 for row in rows if row.face is None)
 
 
-def _columns(faces: Sequence[tuple[int, FaceRow]]) -> dict[str, list[Any]]:
+def _columns(faces: Sequence[tuple[int, FaceRow]], labels: Sequence[str]) -> dict[str, list[Any]]:
     return {
         "file": [file for file, _ in faces],
         "number": [face.number for _, face in faces],
-        "expression": [EXPRESSIONS.index(face.expression) for _, face in faces],
+        "expression": [labels.index(face.expression) for _, face in faces],
         "confidence": [round(1000 * face.confidence) for _, face in faces],
         "hidden": [round(1000 * face.hidden) for _, face in faces],
-        "before": [EXPRESSIONS.index(face.before) for _, face in faces],
+        "before": [labels.index(face.before) for _, face in faces],
+        "changed": [int(face.changed) for _, face in faces],
         "time": [None if face.time is None else round(face.time, 3) for _, face in faces],
         "track": [face.track for _, face in faces],
     }

@@ -13,7 +13,7 @@ from typing import Any, Final
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.names import utf8_text
-from latent_ofer.results import REGIONS
+from latent_ofer.results import REGIONS, UNCERTAIN
 
 _NAMES: Final = ("results.jsonl", "results.csv", "results.parquet")
 _FORMULA: Final = ("'=", "'+", "'-", "'@", "'\t", "'\r", "'\n")
@@ -59,6 +59,12 @@ class FaceRow:
     time: float | None = None
     track: int | None = None
     figure: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether another expression is likeliest after the repair than before it."""
+        likeliest = max(self.probabilities, key=self.probabilities.__getitem__, default=self.before)
+        return (likeliest if self.expression == UNCERTAIN else self.expression) != self.before
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,7 @@ def _face(values: Mapping[str, Any]) -> FaceRow:
 
 
 def _label(value: Any) -> str:
-    if value not in EXPRESSIONS:
+    if value not in (*EXPRESSIONS, UNCERTAIN):
         raise ValueError(value)
     return str(value)
 

@@ -44,7 +44,7 @@ function answer(face) {
 }
 
 function changed(face) {
-  return faces.expression[face] !== faces.before[face];
+  return faces.changed[face] === 1;
 }
 
 function card(face) {
@@ -97,7 +97,8 @@ function openDetail(face) {
         detail && detail.figure
           ? el("p", {}, el("a", { href: detail.figure }, "Figure of every stage")) : null)),
     detail
-      ? detailBars("Probabilities; thin and grey: before the repair", data.labels,
+      ? detailBars("Probabilities; thin and grey: before the repair",
+        data.labels.slice(0, detail.after.length),
         [[detail.after, colour, "thick"], [detail.before, quiet, "thin"]])
       : el("p", { class: "quiet" }, "The table of results has the rest."),
     detail
