@@ -112,6 +112,7 @@ def predict(
     from latent_ofer.predict.inputs import find_images
     from latent_ofer.predict.journal import Journal
     from latent_ofer.predict.named import named_paths
+    from latent_ofer.predict.reading import photo_source
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
     from latent_ofer.predict.run import Counts, Options, describe, predict_into
@@ -135,10 +136,8 @@ def predict(
         raise DataError("no photo is named: give photos, folders, a --list of them, or both")
     _say_what_is_left_out(inputs)
     with GuardedDecoder() as decoder:
-        # Alone, a photo is read sooner than a process is started for it.
-        guarded = decoder if len(inputs.images) > 1 else None
-        if guarded is not None:
-            guarded.start()
+        if len(inputs.images) > 1:
+            decoder.start()  # while the weights are loaded
         model = LatentOFER.from_pretrained(
             weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
         )
@@ -152,7 +151,8 @@ def predict(
             counts, started = Counts(), time.monotonic()
             try:
                 predict_into(
-                    *(results, journal, model, inputs.images, guarded, wanted, counts),
+                    *(results, journal, model, photo_source(inputs.images, decoder)),
+                    *(wanted, counts),
                     tell=lambda error: complain(f"[{error.code}] {error.message}"),
                 )
             except Stopped as stop:
