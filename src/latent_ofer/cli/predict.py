@@ -115,7 +115,7 @@ def predict(
     from latent_ofer.predict.reading import photo_source
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
-    from latent_ofer.predict.run import Counts, Options, describe, predict_into
+    from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
     from latent_ofer.predict.tables import check_can_write
 
     if labels == 8 and not has_contempt(columns):
@@ -158,6 +158,9 @@ def predict(
             except Stopped as stop:
                 complain(f"stopped; {_so_far(counts, inputs, results.table)}")
                 raise typer.Exit(stop.exit_code) from None
+            except TooManyErrorsError as error:
+                error.add_note(_so_far(counts, inputs, results.table, "allow more to go on"))
+                raise
             except Exception as error:
                 error.add_note(_so_far(counts, inputs, results.journal))
                 raise
@@ -172,11 +175,16 @@ def _say_what_is_left_out(inputs: "Inputs") -> None:
         complain(f"left out below the folders: {told}")
 
 
-def _so_far(counts: "Counts", inputs: "Inputs", where: Path) -> str:
+def _so_far(
+    counts: "Counts",
+    inputs: "Inputs",
+    where: Path,
+    further: str = "the same command goes on from there",
+) -> str:
     done = f"{counts.images} of {len(inputs.images)} images are"
     if not counts.images:
         return f"{done} done"
-    return f"{done} in {where}; the same command goes on from there"
+    return f"{done} in {where}; {further}"
 
 
 def _summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:
