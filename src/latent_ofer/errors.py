@@ -63,5 +63,9 @@ class RecipeError(LatentOFERError):
     """A training recipe with an unknown key or a value out of range."""
 
 
+class TrainingError(LatentOFERError):
+    """A training that cannot go on, because its loss is no number any more."""
+
+
 class StaleError(LatentOFERError):
     """A checkpoint trained on other networks than the ones at hand."""
