@@ -11,6 +11,8 @@ from latent_ofer.datasets.listing import Listing
 from latent_ofer.datasets.main_face import SMALL, in_three_channels, small_grey
 
 DEV_DIGITS = "01"
+DEV_RULE = "2: SHA-256 of the person, else of the pixels"
+"""What a stage says of the faces that were kept from it: trained by another rule, it is stale."""
 
 
 def in_dev(subject: str, pixels: NDArray[np.uint8]) -> bool:
