@@ -8,8 +8,7 @@ from torch import Tensor
 from chosen import disc
 from helpers import drawn_face
 from latent_ofer.datasets.covers import HIDING, TYPES, Cover, Face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.detector.labelled import (
     UNKNOWN,
     Batch,
