@@ -36,6 +36,7 @@ def predict(
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
     recogniser: options.ReadBy = "default",
+    treat_as_hidden: options.TreatAsHidden = None,
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces that pass the networks at a time.")
     ] = 32,
@@ -59,7 +60,12 @@ def predict(
     from latent_ofer.predict.results_folder import RESULTS, part_of
 
     model = LatentOFER.from_pretrained(
-        weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
+        weights,
+        backend=backend,
+        detector=detector,
+        recogniser=recogniser,
+        threads=threads,
+        treat_as_hidden=treat_as_hidden,
     )
     inputs = find_images(paths)
     _say_what_is_left_out(inputs)
