@@ -14,10 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.cache import stored, written_to
-from latent_ofer.datasets.fer2013 import PixelTable
 from latent_ofer.datasets.fingerprint import fingerprint
-from latent_ofer.datasets.table import FolderPictures
-from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.readers.fer import PixelTable
+from latent_ofer.datasets.tree import FolderPictures, Tree
 from latent_ofer.errors import DataError
 
 ROWS = np.arange(60, dtype=np.uint8).reshape(5, 3, 4)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from latent_ofer.datasets.listing import Listing
-from latent_ofer.datasets.rafdb import read
+from latent_ofer.datasets.readers.lists import read_rafdb as read
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_a import write_class_folders, write_face, write_rafdb, write_rafdb_folders, zipped

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from latent_ofer.datasets.findings import capped, read_code
 from latent_ofer.datasets.listing import Listing, Problem, Sample
+from latent_ofer.datasets.readers.findings import Fault, capped, read_code
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 
@@ -28,49 +28,27 @@ class _Form:
     kind : {"occlusion", "pose"}
     line : re.Pattern
         With the groups name and code, and type where the list says how a face is occluded.
-    codes : str
-        Map of the codes in `labels.CODES`.
     """
 
     data_set: str
     kind: Kind
     line: re.Pattern[str]
-    codes: str
+
+    @property
+    def codes(self) -> str:
+        """Map of the codes in `labels.CODES`."""
+        return "raf-db-from-0" if self.data_set == "raf-db" else self.data_set
 
 
-_FORMS: Final = (
-    _Form(
-        "raf-db",
-        "occlusion",
-        re.compile(r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
-        "raf-db-from-0",
-    ),
-    _Form(
-        "raf-db",
-        "pose",
-        re.compile(r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
-        "raf-db-from-0",
-    ),
-    _Form(
-        "ferplus",
-        "occlusion",
-        re.compile(r"(?P<code>\d)_(?P<name>fer\d+)\.png \d+ (?P<type>\d)"),
-        "ferplus",
-    ),
-    _Form("ferplus", "pose", re.compile(r"(?P<code>\d)/(?P<name>fer\d+)\.jpg"), "ferplus"),
-    _Form(
-        "affectnet",
-        "occlusion",
-        re.compile(r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
-        "affectnet",
-    ),
-    _Form(
-        "affectnet",
-        "pose",
-        re.compile(r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
-        "affectnet",
-    ),
+_LINES: Final[tuple[tuple[str, Kind, str], ...]] = (
+    ("raf-db", "occlusion", r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
+    ("raf-db", "pose", r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
+    ("ferplus", "occlusion", r"(?P<code>\d)_(?P<name>fer\d+)\.png \d+ (?P<type>\d)"),
+    ("ferplus", "pose", r"(?P<code>\d)/(?P<name>fer\d+)\.jpg"),
+    ("affectnet", "occlusion", r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
+    ("affectnet", "pose", r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
 )
+_FORMS: Final = tuple(_Form(name, kind, re.compile(line)) for name, kind, line in _LINES)
 
 
 @dataclass(frozen=True)
@@ -146,33 +124,26 @@ def read_list(path: Path) -> ChallengeList:
             "'0/fer0032226.jpg' or 'val/0/<hash>/'."
         )
     angle = "45" if "45" in path.stem else "30"
-    entries: dict[str, Entry] = {}
+    read: list[Entry] = []
     problems: list[Problem] = []
-    repeated = 0
     for number, line in enumerate(tidy, start=1):
-        if not line:
-            continue
-        entry = _entry(line, form, angle, f"{path.name}:{number}")
-        if isinstance(entry, Problem):
-            problems.append(entry)
-        elif entry.name in entries:
-            repeated += 1
-        else:
-            entries[entry.name] = entry
-    return ChallengeList(
-        path, form.data_set, form.kind, list(entries.values()), repeated, capped(problems)
-    )
+        if line:
+            try:
+                read.append(_entry(line, form, angle, f"{path.name}:{number}"))
+            except Fault as fault:
+                problems.append(fault.problem)
+    entries = {entry.name: entry for entry in reversed(read)}  # the first of a name counts
+    chosen = [entry for entry in read if entries[entry.name] is entry]
+    repeated = len(read) - len(chosen)
+    return ChallengeList(path, form.data_set, form.kind, chosen, repeated, capped(problems))
 
 
-def _entry(line: str, form: _Form, angle: str, place: str) -> Entry | Problem:
+def _entry(line: str, form: _Form, angle: str, place: str) -> Entry:
     found = form.line.fullmatch(line)
     if found is None:
         what = f"list of {form.kind}s in {form.data_set}"
-        message = f'{place}: "{line[:60]}" does not have the form of this {what}.'
-        return Problem("bad_file", place, message)
+        raise Fault("bad_file", place, f'"{line[:60]}" does not have the form of this {what}.')
     label = read_code(found["code"], form.codes, place)
-    if isinstance(label, Problem):
-        return label
     unsaid = angle if form.kind == "pose" else "yes"
     return Entry(place, found["name"], label, found.groupdict().get("type", unsaid))
 
@@ -204,15 +175,15 @@ def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
     for entry in chosen.entries:
         sample = by_name.get(entry.name)
         if sample is None:
-            message = f"{entry.place}: {entry.name} is not in {listing.name}."
-            problems.append(Problem("missing_image", entry.place, message))
+            why = f"{entry.name} is not in {listing.name}."
+            problems.append(Fault("missing_image", entry.place, why).problem)
             continue
         if sample.label != entry.label:
-            message = (
-                f"{entry.place}: {entry.name} is {_word(entry.label)} in the list and "
+            why = (
+                f"{entry.name} is {_word(entry.label)} in the list and "
                 f"{_word(sample.label)} in {listing.name}, which counts."
             )
-            problems.append(Problem("bad_file", entry.place, message))
+            problems.append(Fault("bad_file", entry.place, why).problem)
         samples.append(replace(sample, tags={**sample.tags, chosen.kind: entry.tag}))
     if not samples:
         raise DataError(

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from latent_ofer.datasets.cache import written_to
-from latent_ofer.datasets.fer2013 import PixelTable
 from latent_ofer.datasets.listing import Pictures
-from latent_ofer.datasets.table import FolderPictures
-from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.readers.fer import PixelTable
+from latent_ofer.datasets.tree import FolderPictures, Tree
 from latent_ofer.errors import DataError
 from latent_ofer.files import write_text
 from latent_ofer.names import name_bytes

@@ -6,22 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.datasets import (
-    affectnet,
-    ckplus,
-    class_folders,
-    expw,
-    face_archive,
-    fedro,
-    fer2013,
-    ferplus_sets,
-    jaffe,
-    kdef,
-    rafdb,
-    sfew,
-    table,
-)
 from latent_ofer.datasets.listing import Listing, Reader
+from latent_ofer.datasets.readers import affectnet
+from latent_ofer.datasets.readers.fer import read_fer2013, read_ferplus_set
+from latent_ofer.datasets.readers.folders import read_folder, read_sfew
+from latent_ofer.datasets.readers.lists import read_expw, read_fedro, read_rafdb
+from latent_ofer.datasets.readers.named import read_ckplus, read_jaffe, read_kdef
+from latent_ofer.datasets.readers.tables import read_face_archive, read_table
 from latent_ofer.errors import DataError
 from latent_ofer.labels import CODES, EXPRESSIONS, SEVEN
 
@@ -70,7 +61,7 @@ _ALL = (
     DataSet(
         "raf-db",
         "RAF-DB, basic expressions",
-        rafdb.read,
+        read_rafdb,
         "non-commercial research; neither pictures nor data derived from them may be passed on",
         "whdeng.cn/RAF, by mail from an institution",
         "EmoLabel/list_patition_label.txt with lines such as: train_00001.jpg 5\n"
@@ -97,7 +88,7 @@ _ALL = (
     DataSet(
         "kdef",
         "KDEF, Karolinska Directed Emotional Faces",
-        kdef.read,
+        read_kdef,
         "non-commercial research; no redistribution",
         "kdef.se, for researchers",
         "AF01/AF01ANS.JPG (session, sex, person, expression, angle), with or without the folders",
@@ -108,7 +99,7 @@ _ALL = (
     DataSet(
         "ck+",
         "CK+, Extended Cohn-Kanade",
-        ckplus.read,
+        read_ckplus,
         "non-commercial, under a signed agreement",
         "jeffcohn.net, by the agreement form",
         "cohn-kanade-images/S005/001/S005_001_00000001.png ...\n"
@@ -121,7 +112,7 @@ _ALL = (
     DataSet(
         "jaffe",
         "JAFFE, Japanese Female Facial Expression",
-        jaffe.read,
+        read_jaffe,
         "non-commercial",
         "Zenodo, restricted: access on request",
         "KA.AN1.39.tiff (person, expression and take, serial number)",
@@ -132,7 +123,7 @@ _ALL = (
     DataSet(
         "fer2013",
         "FER2013",
-        fer2013.read,
+        read_fer2013,
         "rules of its Kaggle competition; the rights in the pictures are unclear",
         "Kaggle",
         "fer2013.csv with the columns emotion,pixels,Usage\n"
@@ -144,7 +135,7 @@ _ALL = (
     DataSet(
         "ferplus",
         "FERPlus: FER2013 with ten votes a face",
-        ferplus_sets.read,
+        read_ferplus_set,
         "labels MIT; the pictures are those of FER2013",
         "labels: github.com/microsoft/FERPlus; pictures: see fer2013",
         "fer2013.csv and fer2013new.csv, joined by the order of their rows\n"
@@ -156,7 +147,7 @@ _ALL = (
     DataSet(
         "fed-ro",
         "FED-RO, real occlusions",
-        fedro.read,
+        read_fedro,
         "not known to us: ask before use",
         "the authors of the gACNN paper, who made it",
         "class folders such as happy/ or 1/ (give --codes for bare digits)",
@@ -167,7 +158,7 @@ _ALL = (
     DataSet(
         "sfew",
         "SFEW 2.0, stills from films",
-        sfew.read,
+        read_sfew,
         "under the EmotiW agreement",
         "the organisers of the EmotiW challenge",
         "Train/Angry ... Train/Surprise, Val/Angry ... Val/Surprise, Test (labels withheld)",
@@ -178,7 +169,7 @@ _ALL = (
     DataSet(
         "expw",
         "ExpW, Expression in the Wild",
-        expw.read,
+        read_expw,
         "no explicit licence known to us: ask before use",
         "its authors",
         "label/label.lst, one face a line: name, face id, box, confidence, label\n"
@@ -189,7 +180,7 @@ _ALL = (
     DataSet(
         "folder",
         "Any folder with a folder for each class",
-        class_folders.read,
+        read_folder,
         "your own",
         "your own pictures",
         "happy/*.jpg, sad/*.jpg ... or the same inside train/, val/, test/\n"
@@ -199,7 +190,7 @@ _ALL = (
     DataSet(
         "table",
         "Any CSV or Parquet file with path and label",
-        table.read,
+        read_table,
         "your own",
         "your own pictures",
         "faces.csv with the columns path,label and, if there are, split,subject\n"
@@ -209,7 +200,7 @@ _ALL = (
     DataSet(
         "faces",
         "The archives of aligned faces that this package trains on",
-        face_archive.read,
+        read_face_archive,
         "research; no single picture may be published; the terms of each source apply",
         "put together by the authors of this package, not handed out",
         "faces.zip or masked_faces.zip, with index.csv and images/<source>/<id>.webp",

@@ -4,6 +4,7 @@ import os
 import threading
 import zipfile
 import zlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,10 @@ class Tree:
         wanted = f"/{end.lower()}"
         return [path for path in self.paths if f"/{path.lower()}".endswith(wanted)]
 
+    def highest(self, end: str) -> str | None:
+        """Of the files that `ending` finds the one in the fewest folders, if there is any."""
+        return min(self.ending(end), key=lambda path: (path.count("/"), path), default=None)
+
     def pictures(self, under: str = "") -> list[str]:
         """Files below a folder that look like pictures by their names."""
         start = f"{under.strip('/').lower()}/" if under else ""
@@ -122,11 +127,7 @@ class Tree:
 
     def text(self, path: str) -> str:
         """Content of a text file: UTF-8 with or without a byte order mark, or else Latin-1."""
-        raw = self.data(path)
-        try:
-            return raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
+        return decoded_text(self.data(path))
 
     def lines(self, path: str) -> list[str]:
         """Lines of a text file, whatever their ends; spaces around and empty lines left out."""
@@ -161,5 +162,42 @@ class Tree:
         return opened
 
 
+def decoded_text(raw: bytes) -> str:
+    """Text in UTF-8 with or without a byte order mark, or else in Latin-1."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def _hidden(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+
+
+@dataclass(frozen=True)
+class FolderPictures:
+    """Picture files whose paths are relative to a folder, or absolute.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    def read(self, path: str) -> NDArray[np.uint8]:
+        """One picture, upright: (H, W, 3) uint8.
+
+        Raises
+        ------
+        ImageError
+            When it is missing or cannot be read.
+        """
+        try:
+            return load_image(self.folder / path)
+        except ImageError as error:
+            raise ImageError(error.code, path, error.message) from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return (self.folder / path).is_file()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.errors import ImageError
+from latent_ofer.errors import ImageError, image_error
 from latent_ofer.figure import is_figure
 from latent_ofer.images import formats
 
@@ -22,7 +22,7 @@ _SYSTEM: Final = frozenset(
 
 HIDDEN: Final = "hidden or of the system"
 LISTED: Final = "listed already"
-OURS: Final = "figures that latent-ofer has drawn"
+OURS: Final = "of the figures that latent-ofer has drawn"
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,10 @@ def find_images(paths: Iterable[Path]) -> Inputs:
         found = sorted(_below(path, seen, inputs.left_out))
         inputs.images.extend((image, None) for image in found)
         if not found and inputs.left_out[LISTED] == before:
-            inputs.images.append((path, _nothing_in(path)))
+            remedy = "name a folder with JPEG or PNG files"
+            error = image_error("empty", os.fspath(path), "no image in this folder", remedy)
+            inputs.images.append((path, error))
     return inputs
-
-
-def _nothing_in(folder: Path) -> ImageError:
-    shown = repr(os.fspath(folder))[1:-1]
-    message = f"{shown}: no image in this folder; name a folder with JPEG or PNG files."
-    return ImageError("empty", os.fspath(folder), message)
 
 
 def _below(top: Path, seen: set[str], left_out: Counter[str]) -> Iterator[Path]:

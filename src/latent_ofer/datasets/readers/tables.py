@@ -1,21 +1,21 @@
-"""Any CSV, TSV or Parquet file with a column of paths and a column of labels."""
+"""Tables with a row for each face: any CSV, TSV or Parquet file; the archives of aligned faces."""
 
 import csv
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from latent_ofer.datasets.findings import capped, checked_codes, missing_images
-from latent_ofer.datasets.folder_names import SPLITS
-from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
-from latent_ofer.datasets.words_or_codes import is_code, need_a_map, read_label
-from latent_ofer.errors import DataError, ImageError
-from latent_ofer.images.load import load_image
+from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.readers.findings import (
+    Fault,
+    Findings,
+    must_have_a_map,
+    not_the_set,
+    read_label,
+)
+from latent_ofer.datasets.readers.folders import SPLITS
+from latent_ofer.datasets.tree import FolderPictures, Tree, decoded_text
+from latent_ofer.errors import DataError
 
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "path": ("path", "file", "filename", "image", "image_path", "name"),
@@ -27,38 +27,12 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
 USAGES: Final[Mapping[str, Split]] = {"publictest": "val", "privatetest": "test"}
 PARQUET = frozenset({".parquet", ".pq"})
 TEXT = frozenset({".csv", ".tsv", ".txt"})
+INDEX: Final = "index.csv"
+TAGS: Final = ("source", "age", "sex", "race", "kind")
+ARCHIVE_SPLITS: Final[Mapping[str, Split]] = {"train": "train", "val": "val", "test": "test"}
 
 
-@dataclass(frozen=True)
-class FolderPictures:
-    """Picture files whose paths are relative to a folder, or absolute.
-
-    Attributes
-    ----------
-    folder : Path
-    """
-
-    folder: Path
-
-    def read(self, path: str) -> NDArray[np.uint8]:
-        """One picture, upright: (H, W, 3) uint8.
-
-        Raises
-        ------
-        ImageError
-            When it is missing or cannot be read.
-        """
-        try:
-            return load_image(self.folder / path)
-        except ImageError as error:
-            raise ImageError(error.code, path, error.message) from error
-
-    def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
-        return (self.folder / path).is_file()
-
-
-def read(root: Path, codes: str | None) -> Listing:
+def read_table(root: Path, codes: str | None) -> Listing:
     """Read a table of paths and labels.
 
     Parameters
@@ -75,54 +49,36 @@ def read(root: Path, codes: str | None) -> Listing:
         Where it is no such table, lacks a path or label column, or bare numbers come without
         `codes`.
     """
-    if codes is not None:
-        checked_codes(codes)
     header, lines, rows = _rows(root)
     where = _columns(header, root)
-    if codes is None:
-        bare = [row[where["label"]] for row in rows if len(row) == len(header)]
-        if any(is_code(label) for label in bare):
-            raise need_a_map(root, (label for label in bare if is_code(label)))
+    labels = [row[where["label"]] for row in rows if len(row) == len(header)]
+    must_have_a_map(root, labels, codes)
     pictures = FolderPictures(root.parent)
-    samples: list[Sample] = []
-    problems: list[Problem] = []
-    missing: dict[Split, list[tuple[str, str]]] = {}
-    sizes: Counter[Split] = Counter()
+    found = Findings(Tree(root.parent))
     for line, row in zip(lines, rows, strict=True):
         place = f"{root.name}:{line}"
-        sample = _sample(row, len(header), where, codes, place)
-        if isinstance(sample, Problem):
-            problems.append(sample)
-            continue
-        sizes[sample.split] += 1
-        if not pictures.exists(sample.path):
-            missing.setdefault(sample.split, []).append((place, sample.path))
-        else:
-            samples.append(sample)
-    problems = capped(problems)
-    for split, places in missing.items():
-        problems += missing_images(split, places, sizes[split])
-    notes = [] if "split" in where else ["No column split: every picture is in the split test."]
-    return Listing("table", root, pictures, samples, problems, notes)
+        with found.telling():
+            sample = _sample(row, len(header), where, codes, place)
+            path = sample.path if pictures.exists(sample.path) else None
+            found.listed(place, path, sample.path, sample)
+    if "split" not in where:
+        found.notes.append("No column split: every picture is in the split test.")
+    return found.listing("table", root, pictures)
 
 
 def _sample(
     row: Sequence[str], width: int, where: Mapping[str, int], codes: str | None, place: str
-) -> Sample | Problem:
+) -> Sample:
     if len(row) != width:
-        message = f"{place}: {len(row)} columns, expected {width} as in the header."
-        return Problem("bad_file", place, message)
+        why = f"{len(row)} columns, expected {width} as in the header."
+        raise Fault("bad_file", place, why)
     values = {name: row[column] for name, column in where.items()}
-    split: Split | None = "test"
-    if "split" in values:
-        word = values["split"].lower()
-        split = SPLITS.get(word) or USAGES.get(word)
+    word = values.get("split", "test").lower()
+    split = SPLITS.get(word) or USAGES.get(word)
     if split is None:
-        message = f'{place}: split "{values["split"]}" is none of train, val and test.'
-        return Problem("unknown_code", place, message)
+        why = f'split "{values["split"]}" is none of train, val and test.'
+        raise Fault("unknown_code", place, why)
     label = read_label(values["label"], codes, place)
-    if isinstance(label, Problem):
-        return label
     path = values["path"].replace("\\", "/")
     return Sample(path, split, label, values["label"], values.get("subject", ""))
 
@@ -150,24 +106,16 @@ def _rows(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
         raise DataError(f"{root}: no table. Give the .csv, .tsv or .parquet file itself.")
     if suffix in PARQUET:
         return _parquet(root)
-    text = _text(root).splitlines()
+    try:
+        text = decoded_text(root.read_bytes()).splitlines()
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read ({error.strerror}).") from error
     first = text[0] if text else ""
     delimiter = max("\t;,", key=lambda mark: (first.count(mark), mark == ","))
     reader = csv.reader(text, delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
     found = [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
     return header, [line for line, _ in found], [row for _, row in found]
-
-
-def _text(root: Path) -> str:
-    try:
-        raw = root.read_bytes()
-    except OSError as error:
-        raise DataError(f"{root}: cannot be read ({error.strerror}).") from error
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def _parquet(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
@@ -187,3 +135,47 @@ def _parquet(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
     texts = frame.astype("string").fillna("")
     rows = [[field.strip() for field in row] for row in texts.itertuples(index=False, name=None)]
     return [str(name) for name in frame.columns], list(range(1, len(rows) + 1)), rows
+
+
+def read_face_archive(root: Path, codes: str | None) -> Listing:
+    """Read aligned faces as this project packs them, from a zip archive or folder.
+
+    Parameters
+    ----------
+    root : Path
+        Such as ``faces.zip``: holds ``index.csv`` beside the pictures it names.
+    codes : str or None
+        Map in `labels.CODES` for an index that holds codes instead of words.
+
+    Raises
+    ------
+    DataError
+        Where there is no ``index.csv``, or it lacks the columns path and split.
+    """
+    found = Findings(Tree(root))
+    tree = found.tree
+    index = tree.highest(INDEX)
+    if index is None:
+        raise not_the_set(tree, "archive of aligned faces", INDEX)
+    rows = csv.DictReader(tree.text(index).splitlines(), restval="")
+    if not {"path", "split"} <= set(rows.fieldnames or ()):
+        raise DataError(f"{root}: {index}: the header lacks the columns path and split.")
+    base = index[: -len(INDEX)]
+    named: set[str] = set()
+    for row in rows:
+        place = f"{index}:{rows.line_num}"
+        path = tree.find(base + row["path"])
+        named.add(path or "")
+        with found.telling():
+            split = ARCHIVE_SPLITS.get(row["split"].strip().lower())
+            if split is None:
+                why = f'split "{row["split"]}" is none of {", ".join(ARCHIVE_SPLITS)}.'
+                raise Fault("unknown_code", place, why)
+            code = row.get("expression", "").strip()
+            label = read_label(code, codes, place)
+            tags = {tag: row[tag] for tag in TAGS if row.get(tag)}
+            sample = Sample(path or "", split, label, code, row.get("subject", ""), tags=tags)
+            found.listed(place, path, base + row["path"], sample)
+    left = [path for path in tree.pictures(base) if path not in named]
+    found.unlisted(left, f"named in {index}")
+    return found.listing("faces", root)
