@@ -87,6 +87,7 @@ def predict(
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
     recogniser: options.ReadBy = "default",
+    treat_as_hidden: options.TreatAsHidden = None,
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces that pass the networks at a time.")
     ] = 32,
@@ -139,9 +140,17 @@ def predict(
         if len(inputs.images) > 1:
             decoder.start()  # while the weights are loaded
         model = LatentOFER.from_pretrained(
-            weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
+            weights,
+            backend=backend,
+            detector=detector,
+            recogniser=recogniser,
+            threads=threads,
+            treat_as_hidden=treat_as_hidden,
         )
-        engine = {"backend": backend, "detector": detector, "recogniser": recogniser}
+        engine: dict[str, str] = {
+            **{"backend": backend, "detector": detector, "recogniser": recogniser},
+            "treat_as_hidden": " ".join(treat_as_hidden or ()),
+        }
         run = describe(model, inputs.images, wanted, results, version=__version__, **engine)
         with held(results.folder, "latent-ofer predict"):
             journal = Journal.open(results.journal, run, restart)
