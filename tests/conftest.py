@@ -1,6 +1,8 @@
 """What is made once for several rooms' tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -8,6 +10,10 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from archives import Trained, write_archives, write_recipes
+from browser import chromium, running_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long an example takes says on a busy machine nothing of the code.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -35,3 +41,12 @@ def _train_all(folder: Path) -> str:
     result = CliRunner().invoke(app, [str(word) for word in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+# Of a module, for while it runs no other test of the process can run a loop of asyncio.
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or Google Chrome")
+    with running_browser() as running:
+        yield running
