@@ -17,6 +17,9 @@ REGIONS: Final = (
 )
 """The parts of a face that have a name; left and right are those of the image."""
 
+UNCERTAIN: Final = "uncertain"
+"""The expression of a face that is read with less confidence than was asked for."""
+
 _WORTH_NAMING: Final = 0.25
 """Share of a region that must be hidden for `Occlusion.describe` to name it."""
 
@@ -129,6 +132,11 @@ class FaceResult:
         The aligned face.
     reconstruction : (S, S, 3) uint8 RGB
         The repaired face; equal to `face` where nothing is hidden.
+    alternatives : tuple of two str
+        The two likeliest labels, where `expression` is `UNCERTAIN` as `abstain_below` asked for;
+        empty otherwise.
+    face_score : float, or None
+        How sure the finder is that this is a face, 0 to 1; None for a crop.
     """
 
     expression: str
@@ -141,6 +149,8 @@ class FaceResult:
     landmarks: FloatArray | None
     face: NDArray[np.uint8]
     reconstruction: NDArray[np.uint8]
+    alternatives: tuple[str, ...] = ()
+    face_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the two pictures as plain Python, safe for JSON."""
@@ -148,11 +158,13 @@ class FaceResult:
             "expression": self.expression,
             "confidence": self.confidence,
             "probabilities": dict(self.probabilities),
+            "alternatives": list(self.alternatives),
             "before": self.before.to_dict(),
             "occlusion": self.occlusion.to_dict(),
             "attention": _plain(self.attention),
             "box": None if self.box is None else [round(float(v), 2) for v in self.box],
             "landmarks": None if self.landmarks is None else _plain(self.landmarks),
+            "face_score": None if self.face_score is None else round(self.face_score, 6),
         }
 
 

@@ -6,7 +6,16 @@ import pytest
 from helpers import drawn_face, drawn_set
 from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
 from latent_ofer.detector import synthetic
-from latent_ofer.detector.synthetic import Mix, Occluder, greyed, neighbour, varied, worn
+from latent_ofer.detector.synthetic import (
+    Mix,
+    Occluder,
+    greyed,
+    neighbour,
+    patches_of,
+    type_of,
+    varied,
+    worn,
+)
 from latent_ofer.occlusion.drawn_wear import draw_wearable
 from latent_ofer.occlusion.objects import Cutout
 
@@ -27,6 +36,8 @@ KINDS = {
     "hands": Mix(0, 0, 0, 0, 1),
     "blanks": Mix(0, 0, 0, 0, 0, 1),
     "wearables": Mix(0, 0, 0, 0, 0, 0, 1),
+    "cloth": Mix(0, 0, 0, 0, cloth=1),
+    "hair": Mix(0, 0, 0, 0, hair=1),
 }
 NO_STREAKS = np.zeros((6, 196), dtype=bool)
 
@@ -105,6 +116,47 @@ def test_grey_faces_stay_grey(kind: str, row: int) -> None:
     for seed in range(6):
         face, _, _ = occluder.sample(row, np.random.default_rng(seed))
         assert np.ptp(face.astype(int), axis=2).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["cloth", "hair"])
+def test_what_lies_beside_the_face_counts_neither_way(kind: str) -> None:
+    occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, KINDS[kind])
+    samples = [occluder.sample(0, np.random.default_rng(seed)) for seed in range(8)]
+    # The top row of patches shows no face: hair and hats there hide nothing.
+    assert not any(sample.covered[:8].any() for sample in samples)
+    assert any(sample.unlabelled[0].any() for sample in samples)
+
+
+def test_a_sample_says_which_type_of_real_cover_it_is_like() -> None:
+    said = {}
+    for kind, mix in {"clean": Mix(1, 0, 0, 0), **KINDS}.items():
+        occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, mix)
+        rng = np.random.default_rng(0)
+        said[kind] = {occluder.typed_sample(0, rng)[1] for _ in range(12)}
+    none = dict.fromkeys(("clean", "procedural", "patchwork", "blanks"), {None})
+    assert said == none | {
+        "objects": {"object"},
+        "hands": {"hand"},
+        "wearables": {"sunglasses", "cloth", "object"},
+        "cloth": {"cloth"},
+        "hair": {"hair"},
+    }
+    clear = Cutout(DISC, "eyeglasses", "eyes", "eyeglasses/1")
+    assert type_of(clear) is None
+
+
+def test_shares_added_at_the_end_leave_the_draws_of_the_others_as_they_were() -> None:
+    mix = Mix(0.2, 0.3, 0.15, 0.07, 0.11, 0.07, 0.4)
+    odds = Occluder(small_pool(), NO_STREAKS, CUTOUTS, mix).kind_odds
+    for seed in range(50):
+        drawn = np.random.default_rng(seed).choice(len(odds), p=odds)
+        assert drawn == np.random.default_rng(seed).choice(7, p=odds[:7] / odds[:7].sum())
+
+
+def test_patches_of_pixels_are_those_that_hold_any() -> None:
+    pixels = np.zeros((112, 112), dtype=np.bool_)
+    pixels[7, 8] = pixels[100, 111] = True
+    assert np.argwhere(patches_of(pixels)).tolist() == [[0, 1], [12, 13]]
 
 
 def test_a_neighbour_is_of_the_same_set() -> None:

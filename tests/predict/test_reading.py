@@ -1,4 +1,4 @@
-"""Each image is read once, and what is drawn is what was recognised."""
+"""Each picture is read once, and what is drawn is what was recognised."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from fakes import FakeFinder, fake_model
 from helpers import drawn_face
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview, draw_figure
-from latent_ofer.predict.reading import Reader
+from latent_ofer.images.load import load_image
+from latent_ofer.predict.reading import Origin, Reader, photos
 
 FACE, LANDMARKS = drawn_face()
 
@@ -22,14 +23,15 @@ def test_a_photo_that_vanishes_or_changes_meanwhile_is_still_the_one_that_was_re
     Image.fromarray(FACE).save(path)
     model, _ = fake_model(FakeFinder([LANDMARKS]))
     expected = np.asarray(draw_figure(FACE, model.predict(path)[0]))
-    reader = Reader([(path, None)] * 2, previews=True)
+    reader = Reader(photos([(path, None)] * 2, load_image), previews=True)
     outcomes = model.predict_each(reader, batch_size=2)
     first = next(outcomes)  # both are read for it
     path.write_bytes(b"something else")
     second = next(outcomes)
     path.unlink()
     for faces in (first, second):
-        preview = reader.take_preview()
+        origin, preview = reader.take()
+        assert origin == Origin(path)
         assert isinstance(faces, list) and preview is not None
         np.testing.assert_array_equal(np.asarray(draw_figure(preview, faces[0])), expected)
 
@@ -44,14 +46,28 @@ def test_what_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
     ]
     model, _ = fake_model(FakeFinder([LANDMARKS]))
     for previews in (False, True):
-        reader = Reader(images, previews)
+        reader = Reader(photos(images, load_image), previews)
         outcomes = list(model.predict_each(reader, batch_size=1))
         codes = [o.code if isinstance(o, ImageError) else len(o) for o in outcomes]
         assert codes == ["not_an_image", 1, "empty", 1]
         assert isinstance(outcomes[0], ImageError)
         assert outcomes[0].path == str(tmp_path / "bad.png")
-        kept = [reader.take_preview() is not None for _ in images]
-        assert kept == [previews and isinstance(outcome, list) for outcome in outcomes]
+        kept = [reader.take() for _ in images]
+        assert [origin.path for origin, _ in kept] == [path for path, _ in images]
+        drawn = [preview is not None for _, preview in kept]
+        assert drawn == [previews and isinstance(outcome, list) for outcome in outcomes]
+
+
+def test_ready_crops_wait_as_small_as_the_networks_want_them_and_read_the_same() -> None:
+    large = np.kron(FACE, np.ones((3, 2, 1), np.uint8))
+    model, _ = fake_model()
+    reader = Reader([(Origin(Path("a")), large)], previews=True, crop_to=model.image_size)
+    (waiting,) = list(reader)
+    assert isinstance(waiting, np.ndarray) and waiting.shape == (112, 112, 3)
+    small, whole = (model.predict(image, crops=True)[0] for image in (waiting, large))
+    assert small.probabilities == whole.probabilities
+    _, preview = reader.take()
+    assert preview is not None and preview.scale == 482 / 336
 
 
 @pytest.mark.parametrize("shape", [(3000, 40, 3), (40, 3000, 3), (4, 4, 3)])

@@ -32,6 +32,21 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert torch.equal(state["model"]["w"], torch.arange(3.0))
 
 
+def test_a_full_disk_leaves_the_state_before_it_whole(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    save_state(tmp_path, {"epoch": 3, "model": {}})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save_state(tmp_path, {"epoch": 4, "model": {"w": torch.zeros(10_000)}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    state = load_state(tmp_path)
+    assert state is not None and state["epoch"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+
+
 def test_weights_come_back_with_what_they_were_trained_on(tmp_path: Path) -> None:
     turned = torch.arange(6.0).reshape(2, 3).T
     save_weights(tmp_path / "mae", {"w": turned}, {"recipe": "abc"})

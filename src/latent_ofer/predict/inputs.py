@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.errors import ImageError
+from latent_ofer.errors import ImageError, image_error
 from latent_ofer.figure import is_figure
 from latent_ofer.images import formats
 from latent_ofer.images.folders import LISTED, files_below
 
 _SUFFIXES: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
-OURS: Final = "figures that latent-ofer has drawn"
+OURS: Final = "of the figures that latent-ofer has drawn"
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,7 @@ def find_images(paths: Iterable[Path]) -> Inputs:
         inputs.left_out.update([OURS] * len(ours))
         inputs.images.extend((image, None) for image in found if image not in ours)
         if len(found) == len(ours) and inputs.left_out[LISTED] == before:
-            inputs.images.append((path, _nothing_in(path)))
+            remedy = "name a folder with JPEG or PNG files"
+            error = image_error("empty", os.fspath(path), "no image in this folder", remedy)
+            inputs.images.append((path, error))
     return inputs
-
-
-def _nothing_in(folder: Path) -> ImageError:
-    shown = repr(os.fspath(folder))[1:-1]
-    message = f"{shown}: no image in this folder; name a folder with JPEG or PNG files."
-    return ImageError("empty", os.fspath(folder), message)

@@ -1,5 +1,6 @@
 """Checkpoints: our own training state, and the weights that later stages read."""
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,9 +26,12 @@ MODEL = "model.safetensors"
 
 
 def save_state(run: Path, state: dict[str, Any]) -> None:
-    """Keep what is needed to go on with training."""
+    """Keep what is needed to go on with training. Raises OSError; the state before stays whole."""
+    # torch calls a full disk an internal error of its own.
+    stream = io.BytesIO()
+    torch.save(state, stream)
     with whole_file(run / STATE) as path:
-        torch.save(state, path)
+        path.write_bytes(stream.getbuffer())
 
 
 def load_state(run: Path) -> dict[str, Any] | None:

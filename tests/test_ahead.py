@@ -1,11 +1,11 @@
-"""Batches made by a second thread."""
+"""Items made by a second thread."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from latent_ofer.training.ahead import AHEAD, ahead
+from latent_ofer.ahead import AHEAD, ahead
 
 
 @pytest.mark.parametrize("count", [0, 1, AHEAD, 3 * AHEAD + 1])
@@ -49,5 +49,22 @@ def test_a_consumer_that_stops_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     coming = ahead(iter(range(1000)))
     next(coming)
-    coming.close()  # type: ignore[attr-defined]
+    coming.close()
     assert threading.active_count() == before
+
+
+def test_nothing_more_is_made_for_a_consumer_that_stops() -> None:
+    made: list[int] = []
+    go_on = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            made.append(number)
+            yield number
+            go_on.wait(10)
+
+    coming = ahead(items())
+    assert next(coming) == 0
+    threading.Timer(0.1, go_on.set).start()
+    coming.close()
+    assert len(made) <= 2
