@@ -1,5 +1,6 @@
 """What is made once for several rooms' tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from browser import chromium, running_browser
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# A test process a core: threads of each would only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes says on a busy machine nothing of the code.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
