@@ -14,7 +14,6 @@ from latent_ofer.datasets.listing import Listing, Sample, Split
 from latent_ofer.datasets.readers.findings import (
     Fault,
     Findings,
-    checked_codes,
     not_the_set,
     read_code,
 )
@@ -61,7 +60,7 @@ def read(root: Path, codes: str | None) -> Listing:
     """
     found = Findings(Tree(root))
     tree = found.tree
-    own = checked_codes(codes or "affectnet")
+    own = codes or "affectnet"
     tables = {name: paths[0] for name in CSV_SPLITS if (paths := tree.ending(name))}
     if tables:
         _read_tables(found, tables, own)

@@ -1,12 +1,20 @@
 """What a reader finds, told in the same words by all: codes, missing pictures, the wrong folder."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.datasets.listing import Listing, Pictures, Problem, ProblemKind, Sample, Split
+from latent_ofer.datasets.listing import (
+    Landmarks,
+    Listing,
+    Pictures,
+    Problem,
+    ProblemKind,
+    Sample,
+    Split,
+)
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.labels import CODES, EXPRESSIONS, UNUSED, index_of, index_of_word
@@ -98,8 +106,17 @@ class Findings:
             self.samples.append(sample)
 
     def unlisted(self, paths: Sequence[str], expected: str) -> None:
-        """Tell of pictures that are there and belong to nothing; see `unlisted_images`."""
-        self.of_set += unlisted_images(paths, expected)
+        """Tell in one problem of pictures that are there and belong to nothing.
+
+        Parameters
+        ----------
+        expected : str
+            Where a picture must stand to belong to the set: "named in training.csv".
+        """
+        if paths:
+            count = "1 picture is" if len(paths) == 1 else f"{len(paths):,} pictures are"
+            message = f"{count} not {expected} and left out, the first is {paths[0]}."
+            self.of_set.append(Problem("unlisted_image", paths[0], message))
 
     def listing(self, name: str, root: Path, pictures: Pictures | None = None) -> Listing:
         """All of it."""
@@ -107,6 +124,8 @@ class Findings:
         for split, missing in self._missing.items():
             problems += _missing_images(split, missing, self._listed[split])
         told = problems + self.of_set
+        for why, count in self.tree.left_out.items():
+            self.notes.append(f"{count:,} files or folders left out: {why}.")
         return Listing(name, root, pictures or self.tree, self.samples, told, self.notes)
 
 
@@ -185,7 +204,15 @@ def read_label(text: str, codes: str | None, place: str) -> int | None:
     raise Fault("unknown_code", place, why)
 
 
-def is_code(text: str) -> bool:
+def read_landmarks(row: Mapping[str, str]) -> Landmarks | None:
+    """Five points of the columns ``lm0x``, ``lm0y`` ... ``lm4y``; None where there are none."""
+    try:
+        return tuple((float(row[f"lm{i}x"]), float(row[f"lm{i}y"])) for i in range(5))
+    except (KeyError, ValueError):
+        return None
+
+
+def _is_code(text: str) -> bool:
     """Whether a label is a bare whole number: ``3``, or ``3.0`` as some tables write it."""
     return text.removesuffix(".0").isdecimal()
 
@@ -203,13 +230,10 @@ def must_have_a_map(root: Path, found: Iterable[str], codes: str | None) -> None
     Raises
     ------
     DataError
-        Where there is none, and sets number their classes in several orders; or no such map.
+        Where there is none, and sets number their classes in several orders.
     """
-    if codes is not None:
-        checked_codes(codes)
-        return
-    counts = Counter(int(code.removesuffix(".0")) for code in found if is_code(code))
-    if not counts:
+    counts = Counter(int(code.removesuffix(".0")) for code in found if _is_code(code))
+    if codes is not None or not counts:
         return
     fit = [
         name
@@ -221,19 +245,6 @@ def must_have_a_map(root: Path, found: Iterable[str], codes: str | None) -> None
         f"{root}: the classes are bare numbers ({shown}), and sets number them differently. "
         f"Say whose order it is with codes: {' or '.join(fit) or 'no known map has them all'}."
     )
-
-
-def checked_codes(codes: str) -> str:
-    """The name of a map in `labels.CODES`, as given.
-
-    Raises
-    ------
-    DataError
-        When there is no such map.
-    """
-    if codes not in CODES:
-        raise DataError(f"codes {codes}: no such table of codes; there are {', '.join(CODES)}.")
-    return codes
 
 
 def capped(problems: Sequence[Problem]) -> list[Problem]:
@@ -264,21 +275,6 @@ def _missing_images(split: Split, missing: Sequence[tuple[str, str]], listed: in
         )
         problems.append(Problem("missing_image", place, message))
     return problems
-
-
-def unlisted_images(unlisted: Sequence[str], expected: str) -> list[Problem]:
-    """One problem for all pictures that are there and belong to nothing, or none.
-
-    Parameters
-    ----------
-    expected : str
-        Where a picture must stand to belong to the set: "named in training.csv".
-    """
-    if not unlisted:
-        return []
-    count = "1 picture is" if len(unlisted) == 1 else f"{len(unlisted):,} pictures are"
-    message = f"{count} not {expected} and left out, the first is {unlisted[0]}."
-    return [Problem("unlisted_image", unlisted[0], message)]
 
 
 def not_the_set(tree: Tree, title: str, expected: str) -> DataError:

@@ -11,7 +11,6 @@ from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
 from latent_ofer.datasets.readers.findings import (
     Fault,
     Findings,
-    checked_codes,
     must_have_a_map,
     not_the_set,
     read_code,
@@ -62,7 +61,7 @@ def read_rafdb(root: Path, codes: str | None) -> Listing:
         the class folders count from 0 and no codes are given.
     """
     found = Findings(Tree(root))
-    own = checked_codes(codes or "raf-db")
+    own = codes or "raf-db"
     if lists := found.tree.ending(RAFDB_LIST):
         basic = [path for path in lists if "compound" not in path.lower()]
         _read_rafdb_list(found, (basic or lists)[0], own)

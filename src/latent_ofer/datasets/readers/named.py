@@ -12,7 +12,6 @@ from latent_ofer.datasets.people import give_splits
 from latent_ofer.datasets.readers.findings import (
     Fault,
     Findings,
-    checked_codes,
     must_have_a_map,
     not_the_set,
     read_code,
@@ -53,13 +52,9 @@ def read_kdef(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as KDEF names them.
     """
-
-    def told(name: re.Match[str]) -> tuple[str, dict[str, str]]:
-        tags = {part: name[part] for part in ("session", "sex", "angle")}
-        return name["sex"] + name["id"], tags
-
+    tags = ("session", "sex", "angle")
     example = "AF01ANS.JPG"
-    return _read("kdef", root, codes, KDEF, told, example, example, lambda subject: subject[0])
+    return _read("kdef", root, codes, KDEF, ("sex", "id"), tags, example, lambda who: who[0])
 
 
 def read_jaffe(root: Path, codes: str | None) -> Listing:
@@ -70,13 +65,7 @@ def read_jaffe(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as JAFFE names them.
     """
-
-    def told(name: re.Match[str]) -> tuple[str, dict[str, str]]:
-        return name["person"], {"take": name["take"]}
-
-    example = "KA.AN1.39.tiff"
-    expected = f"{example} of {', '.join(PEOPLE)}"
-    return _read("jaffe", root, codes, JAFFE, told, example, expected, lambda subject: "")
+    return _read("jaffe", root, codes, JAFFE, ("person",), ("take",), "KA.AN1.39.tiff")
 
 
 def _read(
@@ -84,27 +73,28 @@ def _read(
     root: Path,
     codes: str | None,
     pattern: re.Pattern[str],
-    told: Callable[[re.Match[str]], tuple[str, dict[str, str]]],
+    person: Sequence[str],
+    tags: Sequence[str],
     example: str,
-    expected: str,
-    stratum: Callable[[str], str],
+    stratum: Callable[[str], str] = lambda who: "",
 ) -> Listing:
-    """Read a set by a pattern of names; `told` gives the person and the tags of a name."""
-    own, title = checked_codes(codes or name), name.upper()
+    """Read a set by a pattern of names, of which some parts tell the person, some are tags."""
+    own, title = codes or name, name.upper()
     found = Findings(Tree(root))
     for path in found.tree.pictures():
         stem = path.rpartition("/")[2].rpartition(".")[0].upper()
         with found.telling():
             match = pattern.fullmatch(stem)
             if match is None:
-                why = f"not named as {title} names pictures, expected one like {expected}."
+                why = f"not named as {title} names pictures, expected one like {example}."
                 raise Fault("bad_name", path, why)
             label = read_code(match["code"], own, path)
             if before := found.met_before(stem, path):
                 why = f"{before} has the same name and is the one that counts."
                 raise Fault("duplicate", path, why)
-            subject, tags = told(match)
-            found.samples.append(Sample(path, "train", label, match["code"], subject, tags=tags))
+            subject = "".join(match[part] for part in person)
+            known = {part: match[part] for part in tags}
+            found.samples.append(Sample(path, "train", label, match["code"], subject, tags=known))
     if not found.samples:
         raise not_the_set(found.tree, title, f"pictures with names such as {example}")
     give_splits(found, name, stratum)
@@ -130,7 +120,7 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
         codes are given.
     """
     found = Findings(Tree(root))
-    own = checked_codes(codes or "ck+")
+    own = codes or "ck+"
     emotions = _emotion_files(found.tree)
     if not emotions and (folders := class_folders(found.tree)):
         return _ckplus_copy(found, folders, codes)

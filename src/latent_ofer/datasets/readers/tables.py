@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
@@ -12,6 +12,7 @@ from latent_ofer.datasets.readers.findings import (
     must_have_a_map,
     not_the_set,
     read_label,
+    read_landmarks,
 )
 from latent_ofer.datasets.readers.folders import SPLITS
 from latent_ofer.datasets.tree import FolderPictures, Tree, decoded_text
@@ -29,6 +30,8 @@ PARQUET = frozenset({".parquet", ".pq"})
 TEXT = frozenset({".csv", ".tsv", ".txt"})
 INDEX: Final = "index.csv"
 TAGS: Final = ("source", "age", "sex", "race", "kind")
+GREY_SOURCES: Final = frozenset({"lfw", "imfdb"})
+"""Sources whose photos are grey, though rounding leaves their channels a little apart."""
 ARCHIVE_SPLITS: Final[Mapping[str, Split]] = {"train": "train", "val": "val", "test": "test"}
 
 
@@ -173,8 +176,19 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
                 raise Fault("unknown_code", place, why)
             code = row.get("expression", "").strip()
             label = read_label(code, codes, place)
-            tags = {tag: row[tag] for tag in TAGS if row.get(tag)}
-            sample = Sample(path or "", split, label, code, row.get("subject", ""), tags=tags)
+            tags = {"name": PurePosixPath(row["path"]).name}
+            tags |= {tag: row[tag] for tag in TAGS if row.get(tag)}
+            if row.get("source") in GREY_SOURCES:
+                tags["grey"] = "yes"
+            sample = Sample(
+                path or "",
+                split,
+                label,
+                code,
+                row.get("subject", ""),
+                landmarks=read_landmarks(row),
+                tags=tags,
+            )
             found.listed(place, path, base + row["path"], sample)
     left = [path for path in tree.pictures(base) if path not in named]
     found.unlisted(left, f"named in {index}")
