@@ -133,11 +133,6 @@ class Tree:
         """Content of a text file: UTF-8 with or without a byte order mark, or else Latin-1."""
         return decoded_text(self.data(path))
 
-    def lines(self, path: str) -> list[str]:
-        """Lines of a text file, whatever their ends; spaces around and empty lines left out."""
-        stripped = (line.strip() for line in self.text(path).splitlines())
-        return [line for line in stripped if line]
-
     def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
         """See `listing.Pictures`."""
         return self.root, [self.find(path) or path for path in sorted(set(paths))]

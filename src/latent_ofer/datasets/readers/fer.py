@@ -335,7 +335,7 @@ def _folder(path: str) -> str:
 def _twins(tree: Tree) -> frozenset[str]:
     """Training pictures that are pixel-identical to a test or validation picture, lower case."""
     lists = [path for name in TWIN_LISTS for path in tree.ending(name)]
-    return frozenset(line.lower() for path in lists for line in tree.lines(path))
+    return frozenset(line.lower() for path in lists for line in tree.text(path).split())
 
 
 def read_votes(fields: Sequence[str], place: str) -> Votes:

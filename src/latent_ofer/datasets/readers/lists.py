@@ -299,5 +299,5 @@ def _path_and_label(line: str) -> tuple[str, str]:
 def _is_list(tree: Tree, path: str) -> bool:
     if PurePosixPath(path).suffix.lower() not in FEDRO_LISTS:
         return False
-    first = next(iter(tree.lines(path)), "")
+    first = next((line for _, line in _lines(tree, path)), "")
     return bool(first) and PurePosixPath(_path_and_label(first)[0]).suffix.lower() in PICTURES

@@ -25,7 +25,6 @@ INDEX: Final = "index.csv"
 TAGS: Final = ("source", "age", "sex", "race", "kind")
 GREY_SOURCES: Final = frozenset({"lfw", "imfdb"})
 """Sources whose photos are grey, though rounding leaves their channels a little apart."""
-ARCHIVE_SPLITS: Final[Mapping[str, Split]] = {"train": "train", "val": "val", "test": "test"}
 
 
 def read_table(root: Path, codes: str | None) -> Listing:
@@ -162,9 +161,9 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
         path = tree.find(base + row["path"])
         named.add(path or "")
         with found.telling():
-            split = ARCHIVE_SPLITS.get(row["split"].strip().lower())
+            split = SPLITS.get(row["split"].strip().lower())
             if split is None:
-                why = f'split "{row["split"]}" is none of {", ".join(ARCHIVE_SPLITS)}.'
+                why = f'split "{row["split"]}" is none of train, val and test.'
                 raise Fault("unknown_code", place, why)
             code = row.get("expression", "").strip()
             label = read_label(code, codes, place)
