@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from latent_ofer.dataframe import to_dataframe
     from latent_ofer.errors import ImageError, LatentOFERError, WeightsError
     from latent_ofer.labels import EXPRESSIONS
+    from latent_ofer.overlay import annotate
     from latent_ofer.pipeline import LatentOFER
     from latent_ofer.results import Expression, FaceResult, Occlusion
 
@@ -27,6 +28,7 @@ _HOMES = {
     "LatentOFERError": "latent_ofer.errors",
     "Occlusion": "latent_ofer.results",
     "WeightsError": "latent_ofer.errors",
+    "annotate": "latent_ofer.overlay",
     "to_dataframe": "latent_ofer.dataframe",
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     "Occlusion",
     "WeightsError",
     "__version__",
+    "annotate",
     "to_dataframe",
 ]
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import ImageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -167,6 +170,32 @@ class FaceResult:
             "face_score": None if self.face_score is None else round(self.face_score, 6),
         }
 
+    def plot(self) -> "Figure":
+        """Draw the stages: face, hidden part, mask, repair, probabilities, regions.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            10 x 6.2 inches, white; a notebook shows it, its `savefig` writes PNG, PDF or SVG.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        try:
+            from latent_ofer.plots import plot_face
+        except ImportError as error:
+            raise ImportError(
+                "plot needs matplotlib, which is not installed: pip install 'latent-ofer[plot]'"
+            ) from error
+        return plot_face(self)
+
+    def _repr_html_(self) -> str:
+        from latent_ofer.notebook import face_html
+
+        return face_html(self)
+
 
 class Faces(list[FaceResult]):
     """The faces of one image, from left to right: a list that knows its image.
@@ -180,6 +209,11 @@ class Faces(list[FaceResult]):
     def __init__(self, faces: Iterable[FaceResult] = (), path: str | None = None) -> None:
         super().__init__(faces)
         self.path = path
+
+    def _repr_html_(self) -> str:
+        from latent_ofer.notebook import faces_html
+
+        return faces_html(self)
 
 
 Outcome = list[FaceResult] | ImageError

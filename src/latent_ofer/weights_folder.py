@@ -14,6 +14,7 @@ from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import Fusion
+from latent_ofer.tensor_file import check_tensors
 
 FORMAT = 2
 WEIGHTS = "model.safetensors"
@@ -81,12 +82,14 @@ class WeightsFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "WeightsFolder":
-        """Read the manifest and check the size and SHA-256 of every file that it lists.
+        """Read the manifest, check the size and SHA-256 of every file that it lists, and look
+        through the tensors: those that the manifest names, and finite numbers all of them.
 
         Raises
         ------
         WeightsError
-            Naming the file that is missing, truncated, altered or does not fit this version.
+            Naming the file that is missing, truncated, altered or does not fit this version, and
+            the tensor where one is at fault.
         """
         path = Path(path)
         manifest = _read_manifest(path)
@@ -115,6 +118,7 @@ class WeightsFolder:
                 name: (int(entry["bytes"]), str(entry["sha256"]))
                 for name, entry in manifest["files"].items()
             }
+            tensors = {str(name): str(entry) for name, entry in manifest["tensors"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
                 f"{path / 'manifest.json'}: incomplete or malformed "
@@ -123,7 +127,7 @@ class WeightsFolder:
         _check_fit(folder, labels)
         for name, (size, digest) in sorted(expected.items()):
             _check_file(path, name, size, digest)
-        folder.file(WEIGHTS)
+        check_tensors(folder.file(WEIGHTS), tensors)
         return folder
 
     def file(self, name: str) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 import pytest
 from PIL import Image
@@ -141,6 +142,22 @@ def test_figures_are_one_png_a_face_named_in_its_row(photos: Path, tmp_path: Pat
             assert figure.format == "PNG"
             assert figure.width == 1600
     assert len(list((output / "figures").iterdir())) == 2
+
+
+def test_annotated_photos_are_as_large_as_the_photos_and_are_not_taken_for_photos(
+    photos: Path,
+) -> None:
+    output = photos / "out"
+    assert run("predict", photos, "--annotate", "--output", output) == 0
+    drawn = [row.get("annotated") for row in rows(output)]
+    assert drawn == [*["figures/00000.jpg"] * 2, *["figures/00001.jpg"] * 2, None]
+    with Image.open(output / drawn[0]) as annotated:
+        assert (annotated.format, annotated.size) == ("JPEG", (112, 112))
+        blue = np.asarray(annotated).astype(int)[..., 2] - np.asarray(annotated)[..., 0]
+    assert (blue > 50).sum() > 50  # outlines of what is hidden
+    assert run("predict", photos, "--output", output) == 0
+    assert len(rows(output)) == 5
+    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
 
 
 def test_a_photo_that_vanishes_while_the_others_are_read_costs_no_row(

@@ -70,6 +70,19 @@ def test_ready_crops_wait_as_small_as_the_networks_want_them_and_read_the_same()
     assert preview is not None and preview.scale == 482 / 336
 
 
+def test_photos_are_kept_nearly_as_they_were_read_and_in_order(tmp_path: Path) -> None:
+    Image.fromarray(FACE).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"text")
+    images = [(tmp_path / "bad.png", None), (tmp_path / "a.png", None)]
+    reader = Reader(photos(images, load_image), photos=True)
+    assert [type(source) for source in reader] == [ImageError, np.ndarray]
+    assert reader.take_photo() is None
+    photo = reader.take_photo()
+    assert photo is not None and photo.shape == FACE.shape
+    assert np.abs(photo.astype(int) - FACE).mean() < 2
+    assert [preview for _, preview in (reader.take(), reader.take())] == [None, None]
+
+
 @pytest.mark.parametrize("shape", [(3000, 40, 3), (40, 3000, 3), (4, 4, 3)])
 def test_a_preview_is_as_large_as_its_panel_whatever_the_photo(shape: tuple[int, ...]) -> None:
     preview = Preview.of(np.zeros(shape, np.uint8))

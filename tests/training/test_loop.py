@@ -101,9 +101,9 @@ def test_told_to_stop_it_ends_its_step_and_is_resumed_right_after(
     first = Tiny(tmp_path / "two" / "net", recipe())
     first.stop_at, first.stop = stop_at, lambda: signal.raise_signal(number)
     told = []
-    with _handled(number, lambda *_: told.append(len(first.before))):
-        with pytest.raises(TrainingError, match="--resume"):
-            fit(first.job, recipe(), False, quiet=True)
+    handled = _handled(number, lambda *_: told.append(len(first.before)))
+    with handled, pytest.raises(TrainingError, match="--resume"):
+        fit(first.job, recipe(), False, quiet=True)
     assert told == [stop_at + 1]
     second = Tiny(tmp_path / "two" / "net", recipe())
     assert same(fit(second.job, recipe(), True, quiet=True), unbroken)

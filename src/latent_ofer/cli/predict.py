@@ -60,6 +60,12 @@ def predict(
     figures: Annotated[
         bool, typer.Option("--figures", help="Also draw every stage, one PNG a face.")
     ] = False,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate", help="Also draw boxes, expressions and hidden parts on each photo."
+        ),
+    ] = False,
     crops: Annotated[
         bool, typer.Option("--crops", help="The images are face crops already.")
     ] = False,
@@ -124,6 +130,7 @@ def predict(
         labels=labels or (8 if has_contempt(columns) else 7),
         batch_size=batch_size,
         figures=figures,
+        annotate=annotate,
         columns=columns,
         max_errors=max_errors,
         abstain_below=abstain_below,

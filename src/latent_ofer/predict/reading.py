@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from simplejpeg import decode_jpeg, encode_jpeg
+
 from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview
@@ -55,28 +57,45 @@ class Reader:
     pictures : iterable of Picture
     previews : bool
         Keep a preview of each as well.
+    photos : bool
+        Keep the pictures themselves too, to be annotated.
     crop_to : int, optional
         Side of the square, pixels, that ready crops are brought to, so that many can wait.
     """
 
     def __init__(
-        self, pictures: Iterable[Picture], previews: bool = False, crop_to: int | None = None
+        self,
+        pictures: Iterable[Picture],
+        previews: bool = False,
+        crop_to: int | None = None,
+        photos: bool = False,
     ) -> None:
         self._pictures = pictures
         self._previews = previews
         self._crop_to = crop_to
+        self._photos: deque[bytes | None] | None = deque() if photos else None
         self._kept: deque[tuple[Origin, Preview | None]] = deque()
 
     def __iter__(self) -> Iterator[Pixels | ImageError]:
         for origin, picture in self._pictures:
-            preview = None
+            preview = photo = None
             if not isinstance(picture, ImageError):
                 preview = Preview.of(picture) if self._previews else None
+                if self._photos is not None:
+                    # A hundred may wait for their outcomes: compressed, that is no gigabyte.
+                    photo = encode_jpeg(picture, 95, colorsubsampling="444")
                 if self._crop_to is not None:
                     picture = square_crop(picture, self._crop_to)
             self._kept.append((origin, preview))
+            if self._photos is not None:
+                self._photos.append(photo)
             yield picture
 
     def take(self) -> tuple[Origin, Preview | None]:
         """Where the next picture in order comes from, and its preview where there is one."""
         return self._kept.popleft()
+
+    def take_photo(self) -> Pixels | None:
+        """The next picture in order, nearly as it was; None where it could not be read."""
+        kept = None if self._photos is None else self._photos.popleft()
+        return None if kept is None else decode_jpeg(kept)

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from PIL import Image
 
-from latent_ofer.figure import is_figure, save_figure
+from latent_ofer.figure import is_figure, save_annotated, save_figure
 from latent_ofer.files import to_disk, whole_file
 from latent_ofer.predict.tables import FORMATS, Format, write_table
 
-_FIGURE: Final = re.compile(r"\d{5,}-\d+\.png")
-_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.png")
+_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg)")
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,13 @@ class ResultsFolder:
         name = f"{image:05d}-{face}.png"
         with whole_file(self.drawn / name) as partial:
             save_figure(figure, partial)
+        return f"{self.figures.name}/{name}"
+
+    def add_annotated(self, image: int, photo: Image.Image) -> str:
+        """Write an annotated photo; gives its place below the folder."""
+        name = f"{image:05d}.jpg"
+        with whole_file(self.drawn / name) as partial:
+            save_annotated(photo, partial)
         return f"{self.figures.name}/{name}"
 
     def publish(self, columns: Mapping[str, type], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from latent_ofer.ahead import ahead
 from latent_ofer.errors import ImageError, LatentOFERError
 from latent_ofer.figure import draw_figure
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.overlay import annotate
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.predict.journal import Entry, Input, Journal, Run
 from latent_ofer.predict.reading import Origin, Reader, photos
@@ -39,6 +42,7 @@ class Options:
     columns: Columns = "latent-ofer"
     max_errors: int | None = None
     abstain_below: float = 0
+    annotate: bool = False
 
 
 @dataclass
@@ -73,6 +77,7 @@ def describe(
         {
             **{"weights": hashlib.sha256(text).hexdigest()[:16], **more},
             **{"crops": options.crops, "labels": options.labels, "figures": options.figures},
+            "annotate": options.annotate,
             **{"columns": options.columns, "format": results.form},
             "abstain_below": options.abstain_below,
         },
@@ -163,7 +168,9 @@ def _recognise(
 ) -> None:
     crop_to = model.image_size if options.crops else None
     load = load_image if decoder is None else decoder.read
-    reader = Reader(photos(images[counts.images :], load), options.figures, crop_to)
+    reader = Reader(
+        photos(images[counts.images :], load), options.figures, crop_to, options.annotate
+    )
     # Crops are small by the time that they wait; of photos, one more in memory must do.
     pictures = ahead(reader, options.batch_size if options.crops else 1)
     outcomes = model.predict_each(
@@ -187,6 +194,12 @@ def _recognise(
                     name = results.add_figure(counts.images, face, draw_figure(preview, result))
                     if options.columns == "latent-ofer":
                         row["figure"] = name
+            photo = reader.take_photo()
+            if photo is not None and isinstance(outcome, list) and outcome:
+                annotated = Image.fromarray(annotate(photo, outcome))
+                name = results.add_annotated(counts.images, annotated)
+                if options.columns == "latent-ofer":
+                    rows = [{**row, "annotated": name} for row in rows]
             entry = _entry(outcome, rows)
             journal.add(entry)
             counts.add(entry)
@@ -220,5 +233,7 @@ def _publish(results: ResultsFolder, journal: Journal, options: Options) -> None
     columns = dict(TABLE_COLUMNS[options.columns])
     if options.figures and options.columns == "latent-ofer":
         columns["figure"] = str
+    if options.annotate and options.columns == "latent-ofer":
+        columns["annotated"] = str
     rows = (row for entry in journal.entries() for row in entry.rows)
     results.publish(columns, rows)
