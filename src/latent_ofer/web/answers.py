@@ -23,13 +23,7 @@ _STATUS: Final = {"too_large": 413, "too_many_pixels": 413, "unsupported_format"
 
 def refused(error: ImageError) -> RefusedError:
     """An image that cannot be used, as an answer: 413, 415 or 422."""
-    return RefusedError(_STATUS.get(error.code, 422), error.code, sentence(error))
-
-
-def sentence(error: ImageError) -> str:
-    """What is wrong with an image and what to do, without a name that it never had."""
-    text = error.message.removeprefix("image: ")
-    return f"{text[:1].upper()}{text[1:]}"
+    return RefusedError(_STATUS.get(error.code, 422), error.code, error.message)
 
 
 def answer(reading: Reading, pictures: Iterable[str], form: Format) -> dict[str, Any]:

@@ -42,6 +42,6 @@ export async function predict(blob, query) {
         ? "The token is missing or wrong: type it above, then add the photo again."
         : "The service was started anew: reload this page.");
     }
-    throw new Error(told?.error?.message ?? "The service broke off: try again.");
+    throw new Error(told?.error?.message.replace(/^image: /, "") ?? "The service broke off: try again.");
   }
 }

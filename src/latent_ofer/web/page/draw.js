@@ -57,11 +57,11 @@ export function spread(grid) {
   return grid.map((row) => row.map((value) => (value - low) / Math.max(high - low, 1e-9)));
 }
 
-// Paint levels on a canvas of 14 x 14.
-export function paintHeat(canvas, levels) {
+// Paint levels on a canvas of 14 x 14; `clear` lets through what is below them.
+export function paintHeat(canvas, levels, clear = false) {
   const context = canvas.getContext("2d");
   const data = context.createImageData(GRID, GRID);
-  levels.flat().forEach((level, place) => data.data.set([...colour(level), 255], 4 * place));
+  levels.flat().forEach((level, place) => data.data.set([...colour(level), clear ? 255 * level : 255], 4 * place));
   context.putImageData(data, 0, 0);
 }
 

@@ -33,9 +33,9 @@ function share(probability) {
 
 export function moveSlider() {
   const at = Number($("slider").value);
-  $("after-image").style.clipPath = `inset(0 ${100 - at}% 0 0)`;
+  $("after-image").style.clipPath = `inset(0 0 0 ${at}%)`;
   $("edge").style.left = `${at}%`;
-  $("slider").setAttribute("aria-valuetext", `${at} % of the repaired face, from the left`);
+  $("slider").setAttribute("aria-valuetext", `${at} % as it came, ${100 - at} % repaired`);
 }
 
 export function layHeat() {
@@ -67,7 +67,7 @@ export function show(name, index, face) {
   before.src = face.images.face;
   after.src = face.images.reconstruction;
   moveSlider();
-  paintHeat($("heat"), strengths(face.occlusion));
+  paintHeat($("heat"), strengths(face.occlusion), true);
   layHeat();
 
   const alone = face.repaired?.probabilities ?? {};

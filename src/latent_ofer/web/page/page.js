@@ -91,6 +91,8 @@ const filtering = () => $("only-expression").value !== "" || $("only-hidden").va
 function list() {
   $("photos").hidden = $("all").hidden = !photos.length;
   if (!photos.length) $("face").hidden = true;
+  $("gallery").hidden = photos.length < 2;
+  document.querySelectorAll(".many").forEach((label) => { label.hidden = photos.length < 2; });
   const shown = photos.filter((photo) => !filtering() || photo.faces.some(wanted));
   $("gallery").replaceChildren(...shown.map((photo) => {
     const best = photo.faces.map((face) => face.expression).join(", ") || "no face";
@@ -145,7 +147,7 @@ function drawPhoto() {
     return box(photo, face, index);
   });
   $("photo").replaceChildren(image, svg, ...boxes);
-  $("previous").disabled = $("next").disabled = photo.faces.length < 2;
+  $("steps").hidden = photo.faces.length < 2;
 }
 
 function box(photo, face, index) {
@@ -242,6 +244,13 @@ $("filters").onsubmit = (event) => event.preventDefault();
 $("previous").onclick = () => step(-1);
 $("next").onclick = () => step(1);
 $("slider").oninput = moveSlider;
+$("compare").onpointermove = $("compare").onpointerdown = (event) => {
+  if (!event.buttons) return;
+  const { left, width } = $("compare").getBoundingClientRect();
+  $("slider").value = 100 * (event.clientX - left) / width;
+  moveSlider();
+};
+$("compare").onpointerup = remember;
 $("show-heat").onchange = () => { layHeat(); remember(); };
 $("strength").oninput = layHeat;
 $("below").oninput = () => sayUncertain(chosen.photo.faces[chosen.face]);
@@ -262,6 +271,7 @@ $("save-figure").onclick = async () => {
 
 if (needsToken) {
   $("token-row").hidden = false;
+  $("token-row").onsubmit = (event) => event.preventDefault();
   $("token").oninput = () => useToken($("token").value);
 }
 recall();
