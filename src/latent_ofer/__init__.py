@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from latent_ofer.labels import EXPRESSIONS
     from latent_ofer.overlay import annotate
     from latent_ofer.pipeline import LatentOFER
-    from latent_ofer.results import Expression, FaceResult, Occlusion
+    from latent_ofer.results import Cover, Expression, FaceResult, Occlusion
 
     __version__: str
 
 _HOMES = {
+    "Cover": "latent_ofer.results",
     "EXPRESSIONS": "latent_ofer.labels",
     "Expression": "latent_ofer.results",
     "FaceResult": "latent_ofer.results",
@@ -34,6 +35,7 @@ _HOMES = {
 
 __all__ = [
     "EXPRESSIONS",
+    "Cover",
     "Expression",
     "FaceResult",
     "ImageError",

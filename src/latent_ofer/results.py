@@ -20,6 +20,12 @@ REGIONS: Final = (
 )
 """The parts of a face that have a name; left and right are those of the image."""
 
+HIDING: Final = ("hand", "object", "cloth", "hair", "sunglasses")
+"""Types of covers that hide a part of a face; a mask is cloth."""
+HARMLESS: Final = ("glasses", "text", "shade")
+"""Types that lie over it and hide little: clear glasses, letters, shadow."""
+COVER_TYPES: Final = (*HIDING, *HARMLESS)
+
 UNCERTAIN: Final = "uncertain"
 """The expression of a face that is read with less confidence than was asked for."""
 
@@ -33,6 +39,37 @@ def _plain(array: FloatArray) -> list[Any]:
     return nested
 
 
+@dataclass(frozen=True)
+class Cover:
+    """One thing that covers a part of a face.
+
+    Attributes
+    ----------
+    type : str
+        One of `COVER_TYPES`.
+    probability : float
+        That it is of this type, 0 to 1: of a hidden region among the types that hide.
+    share : float
+        Of the face's patches that it covers, 0 to 1.
+    hidden : bool
+        Whether what is below it counts as hidden.
+    """
+
+    type: str
+    probability: float
+    share: float
+    hidden: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python, safe for JSON."""
+        return {
+            "type": self.type,
+            "probability": round(self.probability, 6),
+            "share": round(self.share, 6),
+            "hidden": self.hidden,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Occlusion:
     """Which patches hide the face.
@@ -44,7 +81,8 @@ class Occlusion:
         deviations from what clean faces have from the `one-class` detector, a distance to the
         centre of clean faces from the `paper` detector (Eq. 1).
     mask : (14, 14) bool
-        True where the score exceeds the threshold: the patch is hidden.
+        True where the patch is hidden: the score exceeds the threshold, and what covers it is not
+        surely of a type that is not to count (`treat_as_hidden`).
     ratio : float
         Share of hidden patches, 0 to 1.
     threshold : float
@@ -53,6 +91,9 @@ class Occlusion:
         Hidden share, 0 to 1, of left_eye, right_eye, nose, mouth, left_cheek, right_cheek,
         forehead and chin; left and right are those of the image. They lie by the landmarks of a
         face found in a photo, by the template of aligned faces in a ready crop.
+    covers : tuple of Cover
+        What covers the face: each hidden region, the largest first, and what lies over the face
+        and hides little. Empty where nothing does, or the weights' detector tells no types.
     """
 
     scores: FloatArray
@@ -60,6 +101,7 @@ class Occlusion:
     ratio: float
     threshold: float
     regions: dict[str, float]
+    covers: tuple[Cover, ...] = ()
 
     def describe(self) -> str:
         """Name the regions that are hidden to a quarter or more, most hidden first.
@@ -81,6 +123,7 @@ class Occlusion:
             "ratio": self.ratio,
             "threshold": self.threshold,
             "regions": {name: round(share, 6) for name, share in self.regions.items()},
+            "covers": [cover.to_dict() for cover in self.covers],
         }
 
 

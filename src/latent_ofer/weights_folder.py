@@ -18,6 +18,8 @@ from latent_ofer.tensor_file import check_tensors
 
 FORMAT = 2
 WEIGHTS = "model.safetensors"
+COVERS = "covers"
+"""Entry of the manifest with the types that the `labelled` detector tells; absent where none."""
 SHIPPED = Path(__file__).parent / "weights"
 """The weights that come with the package."""
 DetectorName = Literal["default", "labelled", "synthetic", "one-class", "paper"]
@@ -143,6 +145,10 @@ class WeightsFolder:
                 f"{self.path / name}: not listed in manifest.json; these weights are incomplete"
             )
         return self.path / name
+
+    def tells_covers(self, detector: str) -> bool:
+        """Whether one of its detectors tells what covers a face."""
+        return detector == "labelled" and COVERS in self.manifest
 
     def detector(self, name: str) -> str:
         """The detector that a name stands for: "default" is another name of one of them.

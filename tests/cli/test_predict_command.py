@@ -284,6 +284,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_publishes_what_is_there(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("--annotate",), "annotate False then, True now"),
         (("--labels", 7), "labels 8 then, 7 now"),
         (("--format", "csv"), "format 'jsonl' then, 'csv' now"),
         (("--abstain-below", 0.5), "then, 0.5 now"),
@@ -368,6 +369,7 @@ def test_too_many_errors_end_the_run_and_keep_what_is_done(
     assert run(*words, "--max-errors", 1) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert "2 of 3 images cannot be used, --max-errors allows 1; 3 of 5 images are in" in last
+    assert last.endswith("results.jsonl; allow more to go on")
     assert [row["status"] for row in rows(tmp_path / "out")] == ["ok", "error", "error"]
     assert run(*words, "--max-errors", 1) == 2
     assert run(*words, "--max-errors", 2) == 1

@@ -18,7 +18,8 @@ def test_index_and_pictures_are_read(tmp_path: Path, root: str) -> None:
     assert [s.label for s in listing.samples] == [1, None, 1, None, 1]
     assert EXPRESSIONS[1] == listing.samples[0].code
     assert listing.samples[4].subject == "p4"
-    assert listing.samples[0].tags == {"source": "utkface", "age": "31", "sex": "1", "race": "2"}
+    first = {"name": "0000000000.webp", "source": "utkface", "age": "31", "sex": "1", "race": "2"}
+    assert listing.samples[0].tags == first
     assert listing.pictures.read(listing.samples[0].path).shape == (112, 112, 3)
     assert not listing.problems
 
@@ -35,7 +36,10 @@ def test_a_kind_of_occlusion_and_no_expression_column_are_fine(tmp_path: Path) -
     text = "path,source,kind,split\r\nimages/mask/a.webp,rmfd,mask,val\r\n"
     (tmp_path / "index.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     (sample,) = read_face_archive(tmp_path, None).samples
-    assert (sample.label, sample.tags) == (None, {"source": "rmfd", "kind": "mask"})
+    assert (sample.label, sample.tags) == (
+        None,
+        {"name": "a.webp", "source": "rmfd", "kind": "mask"},
+    )
 
 
 def test_what_is_wrong_with_a_row_is_told_with_its_line(tmp_path: Path) -> None:

@@ -214,11 +214,6 @@ def test_empty_and_unknown_class_folders_are_told(tmp_path: Path) -> None:
     }
 
 
-def test_an_unknown_map_of_codes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="raf-db-from-0"):
-        read(write_rafdb(tmp_path), "nonsense")
-
-
 def test_the_order_does_not_depend_on_the_file_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

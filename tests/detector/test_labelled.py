@@ -7,9 +7,8 @@ from torch import Tensor
 
 from chosen import disc
 from helpers import drawn_face
-from latent_ofer.datasets.covers import HIDING, TYPES, Cover, Face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.covers import TYPES, Cover, Face
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.detector.labelled import (
     UNKNOWN,
     Batch,
@@ -18,6 +17,7 @@ from latent_ofer.detector.labelled import (
     labelled_loss,
 )
 from latent_ofer.detector.synthetic import Mix, Occluder
+from latent_ofer.results import HIDING
 
 CLEAN, GLASSES, HAND, DISAGREED, UNSEEN, TEXT, COLOUR_UNSEEN, COLOUR_CLEAN = range(8)
 """Rows of the pool; the last two are in colour."""

@@ -1,9 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from helpers import drawn_face
-from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.ferplus import Ferplus
+from helpers import drawn_face, drawn_set
 from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
 from latent_ofer.detector import synthetic
 from latent_ofer.detector.synthetic import (
@@ -44,19 +44,13 @@ NO_STREAKS = np.zeros((6, 196), dtype=bool)
 
 def small_pool() -> FacePool:
     """Rows 0-1 colour, 2-3 grey photos, 4-5 FERPlus."""
-    drawn = [drawn_face(seed=seed) for seed in range(4)]
-    images = np.stack([f if i < 2 else greyed(f) for i, (f, _) in enumerate(drawn)])
-    rows = [{"source": source} for source in ("utkface", "celeba", "lfw", "imfdb")]
-    names = [f"images/x/{i}.webp" for i in range(4)]
-    photos = Faces(names, images, np.stack([points for _, points in drawn]), rows)
-    native = [drawn_face(48, seed=seed) for seed in (8, 9)]
-    ferplus = Ferplus(
-        ["fer0.png", "fer1.png"],
-        np.stack([greyed(face)[..., 0] for face, _ in native]),
-        np.ones((2, 10), dtype=np.int64),
-        np.stack([points for _, points in native]),
+    photos = drawn_set(4, sources=["utkface", "celeba", "lfw", "imfdb"], colour=np.arange(4) < 2)
+    photos.images[2:] = [greyed(face) for face in photos.images[2:]]
+    small = drawn_set(
+        2, 48, 8, sources=["ferplus"] * 2, names=["fer0.png", "fer1.png"], colour=np.zeros(2, bool)
     )
-    return FacePool([photos.as_face_set(), ferplus.as_face_set()])
+    grey = np.stack([greyed(face)[..., 0] for face in small.images])
+    return FacePool([photos, replace(small, images=grey)])
 
 
 def test_the_pool_knows_which_faces_are_grey_and_how_large() -> None:

@@ -91,7 +91,9 @@ def test_weights_whose_parent_is_gone_are_refused(tmp_path: Path) -> None:
         check_fresh(load_weights(tmp_path / "detector"), tmp_path)
 
 
-def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
+def test_a_description_follows_recipe_data_parents_and_the_rule_of_dev(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_weights(tmp_path / "mae", {"w": torch.ones(2)}, {})
 
     def described(seed: int, content: str = "1f") -> dict[str, object]:
@@ -104,3 +106,5 @@ def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
     save_weights(tmp_path / "mae", {"w": torch.zeros(2)}, {})
     assert described(0)["parents"] != first["parents"]
     assert described(0, "2e")["data"] != first["data"]
+    monkeypatch.setattr("latent_ofer.training.checkpoint.DEV_RULE", "1: SHA-1 of the name")
+    assert described(0)["dev"] != first["dev"]

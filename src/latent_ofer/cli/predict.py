@@ -93,6 +93,7 @@ def predict(
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
     recogniser: options.ReadBy = "default",
+    treat_as_hidden: options.TreatAsHidden = None,
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces that pass the networks at a time.")
     ] = 32,
@@ -118,9 +119,10 @@ def predict(
     from latent_ofer.predict.inputs import find_images
     from latent_ofer.predict.journal import Journal
     from latent_ofer.predict.named import named_paths
+    from latent_ofer.predict.reading import photo_source
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
-    from latent_ofer.predict.run import Counts, Options, describe, predict_into
+    from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
     from latent_ofer.predict.tables import check_can_write
 
     if labels == 8 and not has_contempt(columns):
@@ -142,14 +144,20 @@ def predict(
         raise DataError("no photo is named: give photos, folders, a --list of them, or both")
     _say_what_is_left_out(inputs)
     with GuardedDecoder() as decoder:
-        # Alone, a photo is read sooner than a process is started for it.
-        guarded = decoder if len(inputs.images) > 1 else None
-        if guarded is not None:
-            guarded.start()
+        if len(inputs.images) > 1:
+            decoder.start()  # while the weights are loaded
         model = LatentOFER.from_pretrained(
-            weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
+            weights,
+            backend=backend,
+            detector=detector,
+            recogniser=recogniser,
+            threads=threads,
+            treat_as_hidden=treat_as_hidden,
         )
-        engine = {"backend": backend, "detector": detector, "recogniser": recogniser}
+        engine: dict[str, str] = {
+            **{"backend": backend, "detector": detector, "recogniser": recogniser},
+            "treat_as_hidden": " ".join(treat_as_hidden or ()),
+        }
         run = describe(model, inputs.images, wanted, results, version=__version__, **engine)
         with held(results.folder, "latent-ofer predict"):
             journal = Journal.open(results.journal, run, restart)
@@ -159,12 +167,16 @@ def predict(
             counts, started = Counts(), time.monotonic()
             try:
                 predict_into(
-                    *(results, journal, model, inputs.images, guarded, wanted, counts),
+                    *(results, journal, model, photo_source(inputs.images, decoder)),
+                    *(wanted, counts),
                     tell=lambda error: complain(f"[{error.code}] {error.message}"),
                 )
             except Stopped as stop:
                 complain(f"stopped; {_so_far(counts, inputs, results.table)}")
                 raise typer.Exit(stop.exit_code) from None
+            except TooManyErrorsError as error:
+                error.add_note(_so_far(counts, inputs, results.table, "allow more to go on"))
+                raise
             except Exception as error:
                 error.add_note(_so_far(counts, inputs, results.journal))
                 raise
@@ -179,11 +191,16 @@ def _say_what_is_left_out(inputs: "Inputs") -> None:
         complain(f"left out below the folders: {told}")
 
 
-def _so_far(counts: "Counts", inputs: "Inputs", where: Path) -> str:
+def _so_far(
+    counts: "Counts",
+    inputs: "Inputs",
+    where: Path,
+    further: str = "the same command goes on from there",
+) -> str:
     done = f"{counts.images} of {len(inputs.images)} images are"
     if not counts.images:
         return f"{done} done"
-    return f"{done} in {where}; the same command goes on from there"
+    return f"{done} in {where}; {further}"
 
 
 def _summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:

@@ -18,28 +18,6 @@ from latent_ofer.labels import EXPRESSIONS
 Kind = Literal["occlusion", "pose"]
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How one list writes a line.
-
-    Attributes
-    ----------
-    data_set : str
-    kind : {"occlusion", "pose"}
-    line : re.Pattern
-        With the groups name and code, and type where the list says how a face is occluded.
-    """
-
-    data_set: str
-    kind: Kind
-    line: re.Pattern[str]
-
-    @property
-    def codes(self) -> str:
-        """Map of the codes in `labels.CODES`."""
-        return "raf-db-from-0" if self.data_set == "raf-db" else self.data_set
-
-
 _LINES: Final[tuple[tuple[str, Kind, str], ...]] = (
     ("raf-db", "occlusion", r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
     ("raf-db", "pose", r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
@@ -48,7 +26,7 @@ _LINES: Final[tuple[tuple[str, Kind, str], ...]] = (
     ("affectnet", "occlusion", r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
     ("affectnet", "pose", r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
 )
-_FORMS: Final = tuple(_Form(name, kind, re.compile(line)) for name, kind, line in _LINES)
+"""How each list writes a line; with the type where it says how a face is occluded."""
 
 
 @dataclass(frozen=True)
@@ -116,36 +94,36 @@ def read_list(path: Path) -> ChallengeList:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     tidy = [" ".join(line.split()) for line in lines]
-    form = next((form for line in tidy for form in _FORMS if form.line.fullmatch(line)), None)
+    form = next((form for line in tidy for form in _LINES if re.fullmatch(form[2], line)), None)
     if form is None:
         raise DataError(
             f"{path}: no list of occlusions or poses. Expected lines such as "
             "'test_0003_aligned 3 4', '0/test_0004_aligned.jpg', '1_fer0034656.png 8 0', "
             "'0/fer0032226.jpg' or 'val/0/<hash>/'."
         )
-    angle = "45" if "45" in path.stem else "30"
-    read: list[Entry] = []
+    data_set, kind, pattern = form
+    unsaid = "yes" if kind == "occlusion" else "45" if "45" in path.stem else "30"
+    codes = "raf-db-from-0" if data_set == "raf-db" else data_set
+    entries: dict[str, Entry] = {}
     problems: list[Problem] = []
+    repeated = 0
     for number, line in enumerate(tidy, start=1):
-        if line:
-            try:
-                read.append(_entry(line, form, angle, f"{path.name}:{number}"))
-            except Fault as fault:
-                problems.append(fault.problem)
-    entries = {entry.name: entry for entry in reversed(read)}  # the first of a name counts
-    chosen = [entry for entry in read if entries[entry.name] is entry]
-    repeated = len(read) - len(chosen)
-    return ChallengeList(path, form.data_set, form.kind, chosen, repeated, capped(problems))
-
-
-def _entry(line: str, form: _Form, angle: str, place: str) -> Entry:
-    found = form.line.fullmatch(line)
-    if found is None:
-        what = f"list of {form.kind}s in {form.data_set}"
-        raise Fault("bad_file", place, f'"{line[:60]}" does not have the form of this {what}.')
-    label = read_code(found["code"], form.codes, place)
-    unsaid = angle if form.kind == "pose" else "yes"
-    return Entry(place, found["name"], label, found.groupdict().get("type", unsaid))
+        place = f"{path.name}:{number}"
+        match = re.fullmatch(pattern, line)
+        if match is None and line:
+            why = f'"{line[:60]}" does not have the form of this list of {kind}s in {data_set}.'
+            problems.append(Fault("bad_file", place, why).problem)
+        if match is None:
+            continue
+        try:
+            label = read_code(match["code"], codes, place)
+        except Fault as fault:
+            problems.append(fault.problem)
+            continue
+        repeated += match["name"] in entries
+        tag = match.groupdict().get("type", unsaid)
+        entries.setdefault(match["name"], Entry(place, match["name"], label, tag))
+    return ChallengeList(path, data_set, kind, list(entries.values()), repeated, capped(problems))
 
 
 def restrict(listing: Listing, chosen: ChallengeList) -> Listing:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from latent_ofer.datasets.covers import HIDING, TYPES, Cover, Face
+from latent_ofer.datasets.covers import TYPES, Cover, Face
 from latent_ofer.datasets.pool import SIZE, FacePool, resized
 from latent_ofer.detector.synthetic import Occluder, Patches, Sample, greyed, worn
 from latent_ofer.occlusion.patches import GRID, OCCLUDED_SHARE, patch_pixels
+from latent_ofer.results import HIDING
 
 UNKNOWN = -1
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from latent_ofer.datasets.covers import TYPES, Cover, read_covers, shipped_covers, shipped_outlines
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, read_dev, set_thresholds
 from latent_ofer.detector.labelled import Batch, LabelledFaces, Shares, labelled_loss
 from latent_ofer.detector.regions import RegionDetector
@@ -130,7 +129,7 @@ def clean_dev(sources: Sources, pasted: dict[str, DevFaces]) -> dict[str, DevFac
     for kind, colour in (("colour", True), ("grey", False)):
         rows = np.flatnonzero(clean & (pool.colour == colour))
         if len(rows):
-            streaks = pool_streaks(pool.take(rows), sources.cache)
+            streaks = pool.take(rows).borders
             kinds[kind] = replace(pasted[kind], clean=pool.batch(rows), clean_streaks=streaks)
     return kinds
 

@@ -66,7 +66,7 @@ class GuardedDecoder:
         if self._process is None and not self._closed:
             limits = (str(self._memory), str(self._seconds))
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), *limits],
+                [sys.executable, "-c", _PROGRAM, json.dumps([*map(str, sys.path)]), *limits],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=self._folder,

@@ -1,7 +1,7 @@
 """Reading a run's pictures, each once: what is recognised and what is drawn are the same pixels."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview
 from latent_ofer.images.align import square_crop
+from latent_ofer.images.guarded import GuardedDecoder
+from latent_ofer.images.load import load_image
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,39 @@ Picture = tuple[Origin, Pixels | ImageError]
 """What a source of pictures gives: an error stands in the place of one that cannot be read."""
 
 
-def photos(
+@dataclass(frozen=True)
+class Source:
+    """Where a run's pictures come from.
+
+    Attributes
+    ----------
+    after : callable
+        Gives all pictures but the first n, always in the same order.
+    total : int
+        How many there are.
+    stop : callable
+        Ends at once what is being read, by whatever thread.
+    """
+
+    after: Callable[[int], Iterable[Picture]]
+    total: int
+    stop: Callable[[], None]
+
+
+def photo_source(
+    images: Sequence[tuple[Path, ImageError | None]], decoder: GuardedDecoder
+) -> Source:
+    """Photos, which the decoder reads where there are several.
+
+    Alone, one is read sooner than a process is started for it.
+    """
+    load = decoder.read if len(images) > 1 else load_image
+    return Source(lambda done: _photos(images[done:], load), len(images), decoder.close)
+
+
+def _photos(
     images: Iterable[tuple[Path, ImageError | None]], load: Callable[[Path], Pixels]
 ) -> Iterator[Picture]:
-    """The source of pictures that are files of their own; `load` raises ImageError."""
     for path, error in images:
         if error is None:
             try:

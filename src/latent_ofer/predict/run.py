@@ -5,7 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from PIL import Image
 from latent_ofer.ahead import ahead
 from latent_ofer.errors import ImageError, LatentOFERError
 from latent_ofer.figure import draw_figure
-from latent_ofer.images.guarded import GuardedDecoder
-from latent_ofer.images.load import load_image
 from latent_ofer.overlay import annotate
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.predict.journal import Entry, Input, Journal, Run
-from latent_ofer.predict.reading import Origin, Reader, photos
+from latent_ofer.predict.reading import Origin, Reader, Source
 from latent_ofer.predict.results_folder import ResultsFolder
 from latent_ofer.predict.rows import TABLE_COLUMNS, Columns, rows_of
 from latent_ofer.progress import track
@@ -99,23 +97,19 @@ def predict_into(
     results: ResultsFolder,
     journal: Journal,
     model: LatentOFER,
-    images: Sequence[tuple[Path, ImageError | None]],
-    decoder: GuardedDecoder | None,
+    source: Source,
     options: Options,
     counts: Counts,
     tell: Callable[[ImageError], None],
 ) -> None:
-    """Recognise all images that the journal does not have yet, and publish what it has.
+    """Recognise all pictures that the journal does not have yet, and publish what it has.
 
     Parameters
     ----------
     results, journal
         Where rows and figures go.
-    model, images, options
-        What is done.
-    decoder : GuardedDecoder or None
-        Reads the images, on a thread ahead of the networks, and is closed by this; None reads
-        them in this process.
+    model, source, options
+        What is done. Pictures are read on a thread of their own, ahead of the networks.
     counts : Counts
         Takes what is done, also where this fails or is told to stop.
     tell : callable
@@ -137,9 +131,10 @@ def predict_into(
     try:
         try:
             _check_errors(counts, options)
-            _recognise(results, journal, model, images, decoder, options, counts, tell)
+            _recognise(results, journal, model, source, options, counts, tell)
         finally:
             journal.close()
+        _publish(results, journal, options)
     except TooManyErrorsError:
         _publish(results, journal, options)
         raise
@@ -152,7 +147,6 @@ def predict_into(
     finally:
         if not counts.images:
             results.forget()
-    _publish(results, journal, options)
     results.forget()
 
 
@@ -160,17 +154,13 @@ def _recognise(
     results: ResultsFolder,
     journal: Journal,
     model: LatentOFER,
-    images: Sequence[tuple[Path, ImageError | None]],
-    decoder: GuardedDecoder | None,
+    source: Source,
     options: Options,
     counts: Counts,
     tell: Callable[[ImageError], None],
 ) -> None:
     crop_to = model.image_size if options.crops else None
-    load = load_image if decoder is None else decoder.read
-    reader = Reader(
-        photos(images[counts.images :], load), options.figures, crop_to, options.annotate
-    )
+    reader = Reader(source.after(counts.images), options.figures, crop_to, options.annotate)
     # Crops are small by the time that they wait; of photos, one more in memory must do.
     pictures = ahead(reader, options.batch_size if options.crops else 1)
     outcomes = model.predict_each(
@@ -180,9 +170,11 @@ def _recognise(
         batch_size=options.batch_size,
         abstain_below=options.abstain_below,
     )
-    bar = track(outcomes, len(images), "Images", done=counts.images)
-    # Closed from the last on: a file that the decoder is at shall keep nobody waiting.
-    with closing(pictures), decoder or nullcontext(), closing(iter(bar)) as answers:
+    bar = track(outcomes, source.total, "Images", done=counts.images)
+    with ExitStack() as ends:
+        ends.enter_context(closing(pictures))
+        ends.callback(source.stop)  # before the thread that waits for it
+        answers = ends.enter_context(closing(iter(bar)))
         for outcome in answers:
             origin, preview = reader.take()
             if isinstance(outcome, ImageError) and outcome.path is None:

@@ -124,7 +124,7 @@ def _details(face: FaceRow, picture: bytes | str) -> dict[str, Any]:
         "after": [round(1000 * after.get(label, 0)) for label in EXPRESSIONS],
         "before": [round(1000 * before.get(label, 0)) for label in EXPRESSIONS],
         "regions": [round(1000 * face.regions.get(region, 0)) for region in REGIONS],
-        "mask": "" if face.mask is None else _bits(face.mask),
+        "mask": face.mask,
         "frame": face.frame,
         "figure": _figure(face.figure),
         **({"why": picture} if isinstance(picture, str) else {"picture": _base64(picture)}),
@@ -133,12 +133,6 @@ def _details(face: FaceRow, picture: bytes | str) -> dict[str, Any]:
 
 def _base64(data: bytes) -> str:
     return b64encode(data).decode()
-
-
-def _bits(mask: Sequence[Sequence[bool]]) -> str:
-    """The patches in a row, four a hexadecimal digit, the first one the highest bit."""
-    bits = "".join("1" if cell else "0" for row in mask for cell in row)
-    return f"{int(bits, 2):0{len(bits) // 4}x}" if len(bits) == 196 else ""
 
 
 def _figure(name: str | None) -> str | None:

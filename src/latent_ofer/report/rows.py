@@ -13,9 +13,11 @@ from typing import Any, Final
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.names import utf8_text
+from latent_ofer.occlusion.patches import GRID
 from latent_ofer.results import REGIONS, UNCERTAIN
 
 _NAMES: Final = ("results.jsonl", "results.csv", "results.parquet")
+_UNFINISHED: Final = "results.unfinished.jsonl"
 _FORMULA: Final = ("'=", "'+", "'-", "'@", "'\t", "'\r", "'\n")
 """What a text begins with that `predict` has kept a spreadsheet from running."""
 
@@ -34,7 +36,9 @@ class FaceRow:
         Share of the face's patches, 0 to 1.
     regions : dict of str to float
         Hidden share of each named region.
-    mask : (14, 14) nested lists of bool, or None
+    mask : str
+        The 196 patches in a row, four a hexadecimal digit, the first one the highest bit: many
+        rows are in memory at once. Empty where the table has no masks.
     box, landmarks : lists of numbers, or None
         Pixels of the upright photo.
     number, frame, time, track
@@ -51,7 +55,7 @@ class FaceRow:
     before_confidence: float
     before_probabilities: Mapping[str, float]
     regions: Mapping[str, float]
-    mask: list[list[bool]] | None = None
+    mask: str = ""
     box: list[float] | None = None
     landmarks: list[list[float]] | None = None
     number: int | None = None
@@ -144,6 +148,8 @@ def _file(place: Path) -> Path:
     for name in _NAMES:
         if (place / name).is_file():
             return place / name
+    if (place / _UNFINISHED).is_file():
+        raise DataError(f"{place}: a run in it is unfinished; start it again, and it goes on")
     raise DataError(f"{place}: no results.jsonl, results.csv or results.parquet in this folder")
 
 
@@ -236,7 +242,7 @@ def _face(values: Mapping[str, Any]) -> FaceRow:
         before_confidence=_share(before["confidence"]),
         before_probabilities=_shares(before["probabilities"], EXPRESSIONS),
         regions=_shares(occlusion["regions"], REGIONS),
-        mask=None if mask is None else [[bool(cell) for cell in row] for row in mask],
+        mask="" if mask is None else _bits(mask),
         box=None if box is None else [_number(value) for value in box],
         landmarks=None if landmarks is None else [[_number(v) for v in p] for p in landmarks],
         number=_whole(values.get("face")),
@@ -245,6 +251,13 @@ def _face(values: Mapping[str, Any]) -> FaceRow:
         track=_whole(values.get("track")),
         figure=None if figure is None else str(figure),
     )
+
+
+def _bits(mask: Iterable[Iterable[Any]]) -> str:
+    bits = "".join("1" if cell else "0" for row in mask for cell in row)
+    if len(bits) != GRID**2:
+        raise ValueError(bits)
+    return f"{int(bits, 2):0{GRID**2 // 4}x}"
 
 
 def _label(value: Any) -> str:

@@ -1,12 +1,20 @@
 """What a reader finds, told in the same words by all: codes, missing pictures, the wrong folder."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.datasets.listing import Listing, Pictures, Problem, ProblemKind, Sample, Split
+from latent_ofer.datasets.listing import (
+    Landmarks,
+    Listing,
+    Pictures,
+    Problem,
+    ProblemKind,
+    Sample,
+    Split,
+)
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.labels import CODES, EXPRESSIONS, UNUSED, index_of, index_of_word
@@ -35,6 +43,13 @@ class Fault(Exception):  # noqa: N818  (it is no error of the program)
 class Findings:
     """What a reader collects on its way through a set.
 
+    Parameters
+    ----------
+    root : Path
+        What the user gave.
+    within : Path, optional
+        Its folder, where it is a table.
+
     Attributes
     ----------
     tree : Tree
@@ -47,8 +62,9 @@ class Findings:
     notes : list of str
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+    def __init__(self, root: Path, within: Path | None = None) -> None:
+        self.root = root
+        self.tree = Tree(within or root)
         self.samples: list[Sample] = []
         self.problems: list[Problem] = []
         self.of_set: list[Problem] = []
@@ -98,16 +114,74 @@ class Findings:
             self.samples.append(sample)
 
     def unlisted(self, paths: Sequence[str], expected: str) -> None:
-        """Tell of pictures that are there and belong to nothing; see `unlisted_images`."""
-        self.of_set += unlisted_images(paths, expected)
+        """Tell in one problem of pictures that are there and belong to nothing.
 
-    def listing(self, name: str, root: Path, pictures: Pictures | None = None) -> Listing:
+        Parameters
+        ----------
+        expected : str
+            Where a picture must stand to belong to the set: "named in training.csv".
+        """
+        if paths:
+            count = "1 picture is" if len(paths) == 1 else f"{len(paths):,} pictures are"
+            message = f"{count} not {expected} and left out, the first is {paths[0]}."
+            self.of_set.append(Problem("unlisted_image", paths[0], message))
+
+    def must_have_a_map(self, labels: Iterable[str], codes: str | None) -> None:
+        """See that there is a map of codes where labels are bare numbers.
+
+        Parameters
+        ----------
+        labels : iterable of str
+            The label of each picture.
+        codes : str or None
+            Name of the map that was given.
+
+        Raises
+        ------
+        DataError
+            Where there is none, and sets number their classes in several orders.
+        """
+        counts = Counter(int(code.removesuffix(".0")) for code in labels if _is_code(code))
+        if codes is not None or not counts:
+            return
+        fit = [
+            name
+            for name in CODES
+            if {str(code) for code in counts} <= {*CODES[name], *UNUSED.get(name, {})}
+        ]
+        shown = ", ".join(f"{code}: {counts[code]:,}" for code in sorted(counts))
+        raise DataError(
+            f"{self.root}: the classes are bare numbers ({shown}), and sets number them "
+            "differently. Say whose order it is with codes: "
+            f"{' or '.join(fit) or 'no known map has them all'}."
+        )
+
+    def not_the_set(self, title: str, expected: str) -> DataError:
+        """The error for a path that cannot hold a set.
+
+        Parameters
+        ----------
+        title : str
+            The set's name as people write it.
+        expected : str
+            Which files or folders were looked for.
+        """
+        tops = sorted({path.split("/")[0] + "/" * ("/" in path) for path in self.tree.paths})
+        more = f" and {len(tops) - 5:,} more" if len(tops) > 5 else ""
+        found = ", ".join(tops[:5]) + more if tops else "nothing"
+        return DataError(
+            f"{self.tree.root}: no {title} here; looked for {expected}, found {found}."
+        )
+
+    def listing(self, name: str, pictures: Pictures | None = None) -> Listing:
         """All of it."""
         problems = capped(self.problems)
         for split, missing in self._missing.items():
             problems += _missing_images(split, missing, self._listed[split])
         told = problems + self.of_set
-        return Listing(name, root, pictures or self.tree, self.samples, told, self.notes)
+        for why, count in self.tree.left_out.items():
+            self.notes.append(f"{count:,} files or folders left out: {why}.")
+        return Listing(name, self.root, pictures or self.tree, self.samples, told, self.notes)
 
 
 def read_code(code: str, codes: str, place: str) -> int | None:
@@ -185,55 +259,17 @@ def read_label(text: str, codes: str | None, place: str) -> int | None:
     raise Fault("unknown_code", place, why)
 
 
-def is_code(text: str) -> bool:
+def read_landmarks(row: Mapping[str, str]) -> Landmarks | None:
+    """Five points of the columns ``lm0x``, ``lm0y`` ... ``lm4y``; None where there are none."""
+    try:
+        return tuple((float(row[f"lm{i}x"]), float(row[f"lm{i}y"])) for i in range(5))
+    except (KeyError, ValueError):
+        return None
+
+
+def _is_code(text: str) -> bool:
     """Whether a label is a bare whole number: ``3``, or ``3.0`` as some tables write it."""
     return text.removesuffix(".0").isdecimal()
-
-
-def must_have_a_map(root: Path, found: Iterable[str], codes: str | None) -> None:
-    """See that there is a map of codes where labels are bare numbers.
-
-    Parameters
-    ----------
-    found : iterable of str
-        The label of each picture.
-    codes : str or None
-        Name of the map that was given.
-
-    Raises
-    ------
-    DataError
-        Where there is none, and sets number their classes in several orders; or no such map.
-    """
-    if codes is not None:
-        checked_codes(codes)
-        return
-    counts = Counter(int(code.removesuffix(".0")) for code in found if is_code(code))
-    if not counts:
-        return
-    fit = [
-        name
-        for name in CODES
-        if {str(code) for code in counts} <= {*CODES[name], *UNUSED.get(name, {})}
-    ]
-    shown = ", ".join(f"{code}: {counts[code]:,}" for code in sorted(counts))
-    raise DataError(
-        f"{root}: the classes are bare numbers ({shown}), and sets number them differently. "
-        f"Say whose order it is with codes: {' or '.join(fit) or 'no known map has them all'}."
-    )
-
-
-def checked_codes(codes: str) -> str:
-    """The name of a map in `labels.CODES`, as given.
-
-    Raises
-    ------
-    DataError
-        When there is no such map.
-    """
-    if codes not in CODES:
-        raise DataError(f"codes {codes}: no such table of codes; there are {', '.join(CODES)}.")
-    return codes
 
 
 def capped(problems: Sequence[Problem]) -> list[Problem]:
@@ -264,34 +300,3 @@ def _missing_images(split: Split, missing: Sequence[tuple[str, str]], listed: in
         )
         problems.append(Problem("missing_image", place, message))
     return problems
-
-
-def unlisted_images(unlisted: Sequence[str], expected: str) -> list[Problem]:
-    """One problem for all pictures that are there and belong to nothing, or none.
-
-    Parameters
-    ----------
-    expected : str
-        Where a picture must stand to belong to the set: "named in training.csv".
-    """
-    if not unlisted:
-        return []
-    count = "1 picture is" if len(unlisted) == 1 else f"{len(unlisted):,} pictures are"
-    message = f"{count} not {expected} and left out, the first is {unlisted[0]}."
-    return [Problem("unlisted_image", unlisted[0], message)]
-
-
-def not_the_set(tree: Tree, title: str, expected: str) -> DataError:
-    """The error for a path that cannot hold a set.
-
-    Parameters
-    ----------
-    title : str
-        The set's name as people write it.
-    expected : str
-        Which files or folders were looked for.
-    """
-    tops = sorted({path.split("/")[0] + "/" * ("/" in path) for path in tree.paths})
-    more = f" and {len(tops) - 5:,} more" if len(tops) > 5 else ""
-    found = ", ".join(tops[:5]) + more if tops else "nothing"
-    return DataError(f"{tree.root}: no {title} here; looked for {expected}, found {found}.")

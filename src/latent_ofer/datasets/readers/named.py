@@ -9,14 +9,7 @@ from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.people import give_splits
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    checked_codes,
-    must_have_a_map,
-    not_the_set,
-    read_code,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
 from latent_ofer.datasets.readers.folders import ClassFolder, class_folders, take_folders
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
@@ -53,13 +46,9 @@ def read_kdef(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as KDEF names them.
     """
-
-    def told(name: re.Match[str]) -> tuple[str, dict[str, str]]:
-        tags = {part: name[part] for part in ("session", "sex", "angle")}
-        return name["sex"] + name["id"], tags
-
+    tags = ("session", "sex", "angle")
     example = "AF01ANS.JPG"
-    return _read("kdef", root, codes, KDEF, told, example, example, lambda subject: subject[0])
+    return _read("kdef", root, codes, KDEF, ("sex", "id"), tags, example, lambda who: who[0])
 
 
 def read_jaffe(root: Path, codes: str | None) -> Listing:
@@ -70,13 +59,7 @@ def read_jaffe(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as JAFFE names them.
     """
-
-    def told(name: re.Match[str]) -> tuple[str, dict[str, str]]:
-        return name["person"], {"take": name["take"]}
-
-    example = "KA.AN1.39.tiff"
-    expected = f"{example} of {', '.join(PEOPLE)}"
-    return _read("jaffe", root, codes, JAFFE, told, example, expected, lambda subject: "")
+    return _read("jaffe", root, codes, JAFFE, ("person",), ("take",), "KA.AN1.39.tiff")
 
 
 def _read(
@@ -84,31 +67,32 @@ def _read(
     root: Path,
     codes: str | None,
     pattern: re.Pattern[str],
-    told: Callable[[re.Match[str]], tuple[str, dict[str, str]]],
+    person: Sequence[str],
+    tags: Sequence[str],
     example: str,
-    expected: str,
-    stratum: Callable[[str], str],
+    stratum: Callable[[str], str] = lambda who: "",
 ) -> Listing:
-    """Read a set by a pattern of names; `told` gives the person and the tags of a name."""
-    own, title = checked_codes(codes or name), name.upper()
-    found = Findings(Tree(root))
+    """Read a set by a pattern of names, of which some parts tell the person, some are tags."""
+    own, title = codes or name, name.upper()
+    found = Findings(root)
     for path in found.tree.pictures():
         stem = path.rpartition("/")[2].rpartition(".")[0].upper()
         with found.telling():
             match = pattern.fullmatch(stem)
             if match is None:
-                why = f"not named as {title} names pictures, expected one like {expected}."
+                why = f"not named as {title} names pictures, expected one like {example}."
                 raise Fault("bad_name", path, why)
             label = read_code(match["code"], own, path)
             if before := found.met_before(stem, path):
                 why = f"{before} has the same name and is the one that counts."
                 raise Fault("duplicate", path, why)
-            subject, tags = told(match)
-            found.samples.append(Sample(path, "train", label, match["code"], subject, tags=tags))
+            subject = "".join(match[part] for part in person)
+            known = {part: match[part] for part in tags}
+            found.samples.append(Sample(path, "train", label, match["code"], subject, tags=known))
     if not found.samples:
-        raise not_the_set(found.tree, title, f"pictures with names such as {example}")
+        raise found.not_the_set(title, f"pictures with names such as {example}")
     give_splits(found, name, stratum)
-    return found.listing(name, root)
+    return found.listing(name)
 
 
 def read_ckplus(root: Path, codes: str | None) -> Listing:
@@ -129,8 +113,8 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
         When no picture is named as CK+ names them, or when class folders are bare digits and no
         codes are given.
     """
-    found = Findings(Tree(root))
-    own = checked_codes(codes or "ck+")
+    found = Findings(root)
+    own = codes or "ck+"
     emotions = _emotion_files(found.tree)
     if not emotions and (folders := class_folders(found.tree)):
         return _ckplus_copy(found, folders, codes)
@@ -138,15 +122,14 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
     if emotions:
         return _ckplus_official(found, sequences, emotions, own)
     if not sequences:
-        raise not_the_set(
-            found.tree,
+        raise found.not_the_set(
             "CK+",
             "cohn-kanade-images/S005/001/S005_001_00000001.png with "
             "Emotion/S005/001/S005_001_00000011_emotion.txt, or class folders such as anger",
         )
     why = f"no file *{EMOTION_END} anywhere, expected one for a labelled sequence."
     found.wrong("missing_folder", "Emotion", why)
-    return found.listing("ck+", root)
+    return found.listing("ck+")
 
 
 def _emotion_files(tree: Tree) -> dict[Key, list[str]]:
@@ -203,7 +186,7 @@ def _ckplus_official(
     )
     unnamed = [path for path in found.tree.pictures() if _frame(path) is None]
     found.unlisted(unnamed, "named as CK+ names frames")
-    return found.listing("ck+", found.tree.root)
+    return found.listing("ck+")
 
 
 def _code(tree: Tree, path: str) -> str:
@@ -228,9 +211,8 @@ def _labelled_frames(frames: Sequence[str], key: Key, label: int | None, code: s
 
 
 def _ckplus_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | None) -> Listing:
-    root = found.tree.root
     bare = (folder.name for folder in folders if folder.is_digits for _ in folder.pictures)
-    must_have_a_map(root, bare, codes)
+    found.must_have_a_map(bare, codes)
     found.notes.append("A copy in class folders.")
     take_folders(found, folders, codes or "ck+", lambda path: "train", OPTIONAL)
     samples, found.samples = found.samples, []
@@ -247,6 +229,6 @@ def _ckplus_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | N
             )
             found.wrong("bad_name", sample.path, why)
     if not found.samples:
-        raise not_the_set(found.tree, "CK+", "frames with names such as S010_004_00000017.png")
+        raise found.not_the_set("CK+", "frames with names such as S010_004_00000017.png")
     give_splits(found, "ck+")
-    return found.listing("ck+", root)
+    return found.listing("ck+")
