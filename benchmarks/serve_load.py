@@ -2,7 +2,9 @@
 
 Starts the service, sends it a portrait in several sizes from many clients at once, asks for
 `/healthz` meanwhile, holds slow connections open, and reads memory and threads from /proc. Prints
-JSON. With `--malformed` it posts each file of an archive instead, and tells what was answered.
+JSON. With `--malformed` it posts each file of an archive instead, and tells what was answered; with
+`--page` it drops a photo on the page in Chromium, and tells how long the first sight of the answer
+took.
 """
 
 import argparse
@@ -10,12 +12,14 @@ import io
 import itertools
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+from base64 import b64encode
 from collections import Counter
 from http.client import HTTPConnection
 from importlib import resources
@@ -39,13 +43,17 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32, help="that ask at once (32)")
     parser.add_argument("--slow", type=int, default=0, help="connections that send a byte (0)")
     parser.add_argument("--malformed", type=Path, help="a zip archive of damaged images")
+    parser.add_argument("--page", type=int, metavar="N", help="drop a photo on the page N times")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     options = parser.parse_args()
     photos = portraits()
-    alone = None if options.malformed else predicted_a_second(photos, min(options.seconds, 20))
+    beside = not (options.malformed or options.page)
+    alone = predicted_a_second(photos, min(options.seconds, 20)) if beside else None
     with Service() as service:
         if options.malformed:
             result = malformed(service, options.malformed)
+        elif options.page:
+            result = first_sight(service, photos[-1], options.page)
         else:
             result = {"predict_faces_a_second": alone, **load(service, photos, options)}
             result["share_of_predict"] = round(
@@ -200,6 +208,37 @@ def malformed(service: Service, archive: Path) -> dict[str, Any]:
         "healthz": service.ask("/healthz")[0],
         "same_process": service.process.poll() is None,
     }
+
+
+def first_sight(service: Service, photo: bytes, times: int) -> dict[str, Any]:
+    """Milliseconds from the drop of a photo to the sight of its face's expression, by the page."""
+    from playwright.sync_api import sync_playwright
+
+    script = """async data => {
+      const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], "photo.jpg"));
+      document.querySelector("#clear").click();
+      const summary = document.querySelector("#summary");
+      summary.textContent = "";
+      const seen = new Promise((done) => {
+        new MutationObserver(() => requestAnimationFrame(() => setTimeout(done)))
+          .observe(summary, {childList: true});
+      });
+      const started = performance.now();
+      document.dispatchEvent(new DragEvent("drop", {dataTransfer}));
+      await seen;
+      return performance.now() - started;
+    }"""
+    with sync_playwright() as playwright:
+        where = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{service.port}/")
+        data = b64encode(photo).decode()
+        taken = [page.evaluate(script, data) for _ in range(times)]
+        browser.close()
+    return {"milliseconds": [round(value) for value in taken]}
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_no_more_than_64_kib_is_read_beyond_the_limit(monkeypatch: pytest.Monkey
         link.settimeout(3)
         with pytest.raises(OSError):
             while True:
-                link.sendall(b"10000\r\n" + bytes(2**16) + b"\r\n")
+                link.sendall(b"400000\r\n" + bytes(2**22) + b"\r\n")
     assert SMALL.image_bytes < sum(taken) < SMALL.image_bytes + 2**16
 
 
