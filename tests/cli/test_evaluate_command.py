@@ -40,8 +40,7 @@ def data(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, Any]:
     report = data / f"{figure}.json"
     words = ["evaluate", figure, "--data", str(data), "--output", str(report), *more]
-    if figure != "face-finding":
-        words += ["--weights", str(trained.weights), "--runs", str(data / "runs")]
+    words += ["--weights", str(trained.weights), "--runs", str(data / "runs")]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     written = json.loads(report.read_text())
@@ -155,29 +154,6 @@ def test_recognition_is_measured_on_a_set_of_ones_own(
     assert isinstance(report["count_by_label"], dict)
     assert (report["count_by_label"]["happiness"], report["count_by_label"]["sadness"]) == (3, 1)
     assert "other_source" not in report and "rule" not in report
-
-
-def test_the_engines_agree_on_barely_trained_networks(data: Path, trained: Trained) -> None:
-    report = measure("parity", data, trained)
-    assert report["same_expression"] == report["n"]
-    assert float(str(report["largest_probability_difference"])) < 1e-3
-
-
-def test_speed_counts_faces(data: Path, trained: Trained) -> None:
-    report = measure("speed", data, trained)
-    assert float(str(report["faces_per_second"])) > 0
-
-
-def test_the_speed_of_detection_needs_no_data(trained: Trained, tmp_path: Path) -> None:
-    report = tmp_path / "speed.json"
-    words = ["evaluate", "detection-speed", "--weights", str(trained.weights), "-o", str(report)]
-    result = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    written = json.loads(report.read_text())
-    assert (written["threads"], written["batch_size"]) == (2, 32)
-    assert written["detector"] == WeightsFolder.open(trained.weights).default_detector
-    alone, both = written["detector_ms_per_face"], written["encoder_and_detector_ms_per_face"]
-    assert 0 < alone["fastest"] < both["slowest"]
 
 
 def test_a_missing_archive_is_one_line(trained: Trained, tmp_path: Path) -> None:

@@ -5,23 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import FakeBackend, fake_model
+from fakes import fake_model
 from helpers import drawn_face
 from latent_ofer.datasets.faces import Faces
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation import recognition
 from latent_ofer.evaluation.bootstrap import resample_counts
-from latent_ofer.evaluation.engines import evaluate_parity
 from latent_ofer.evaluation.recognition import (
     difference,
     evaluate_recognition,
     expected_calibration_error,
     figures,
-    read,
 )
 from latent_ofer.occlusion.objects import Cutout
-from latent_ofer.pipeline import LatentOFER
-from latent_ofer.weights_folder import Thresholds
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -70,24 +66,6 @@ def test_the_paired_interval_of_a_clear_gain_excludes_zero() -> None:
     gain = difference(good, bad, labels, resample_counts(400, rng))
     assert gain["low"] > 0
     assert gain["value"] == pytest.approx(1 - (bad.argmax(1) == labels).mean())
-
-
-def test_an_engine_agrees_with_itself_and_not_with_another() -> None:
-    class Other(FakeBackend):
-        def recognise(self, faces, latents, mask):  # type: ignore[no-untyped-def]
-            logits, attention = super().recognise(faces, latents, mask)
-            return logits[:, ::-1].copy(), attention
-
-    rng = np.random.default_rng(0)
-    faces = [rng.integers(0, 255, (112, 112, 3), dtype=np.uint8) for _ in range(3)]
-    same = evaluate_parity(fake_model()[0], fake_model()[0], faces)
-    assert same["same_expression"] == 3
-    assert same["largest_probability_difference"] == 0
-    other = LatentOFER(Other(), Thresholds(0.5, 0.5))
-    assert evaluate_parity(fake_model()[0], other, faces)["largest_probability_difference"] > 0
-    before, after, hidden = read(fake_model()[0], faces)
-    assert before.shape == after.shape == (3, 8)
-    assert hidden.shape == (3,)
 
 
 def test_repaired_is_the_pipelines_answer_and_as_it_came_the_one_before_the_repair(

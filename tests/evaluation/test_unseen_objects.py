@@ -14,7 +14,7 @@ from latent_ofer.cli.main import app
 from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.evaluation import engines, recognition
+from latent_ofer.evaluation import recognition
 from latent_ofer.evaluation.recognition_bench import open_bench
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.pipeline import LatentOFER
@@ -37,21 +37,6 @@ def test_conditions_of_the_tables_hide_faces_behind_unseen_objects(
         chosen_faces(2), [], sources, ["clean", "objects"], runs=tmp_path, predictions=folder
     )
     assert {cutout.category for cutout in bench.cutouts} == UNSEEN
-
-
-def test_engines_are_compared_behind_unseen_objects(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown: set[str] = set()
-    protocol_copy = engines.protocol_copy
-
-    def noted(face: Any, cutouts: list[Cutout], seed: int) -> Any:
-        shown.update(cutout.category for cutout in cutouts)
-        return protocol_copy(face, cutouts, seed)
-
-    monkeypatch.setattr(engines, "protocol_copy", noted)
-    assert len(engines.crops_with_objects(data, tmp_path / "cache", 2)) == 2
-    assert shown == UNSEEN
 
 
 def test_evaluate_recognition_takes_validation_faces_and_unseen_objects(

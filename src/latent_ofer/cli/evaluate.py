@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from latent_ofer.cli.evaluate_encoder import encoder
 from latent_ofer.cli.evaluate_more import everything, table1, table7, table10
 from latent_ofer.cli.evaluate_real_occlusion import occlusion_ferplus, table4, table5, table6
 from latent_ofer.cli.evaluate_recognition import figure1, occlusion, table3
@@ -206,87 +205,11 @@ def recognition(
     print_report({**about, **figures}, output)
 
 
-@evaluate.command()
-def face_finding(
-    data: Data,
-    collages: Annotated[int, typer.Option(min=1, help="How many collages to make.")] = 100,
-    output: Report = None,
-) -> None:
-    """Faces found in generated collages of validation faces, and in the demo photo."""
-    from latent_ofer.datasets.archives import archive
-    from latent_ofer.evaluation.face_finding import evaluate_face_finding
-
-    figures = evaluate_face_finding(archive(data, "faces.zip"), collages)
-    print_report({"figure": "face finding", **figures}, output)
-
-
-@evaluate.command()
-def parity(
-    data: Data,
-    runs: Runs = RUNS,
-    weights: Weights = None,
-    threads: Threads = None,
-    output: Report = None,
-) -> None:
-    """Whether torch and onnxruntime answer alike on 200 crops with objects."""
-    from latent_ofer.evaluation.engines import FACES, crops_with_objects, evaluate_parity
-    from latent_ofer.pipeline import LatentOFER
-
-    one = LatentOFER.from_pretrained(weights, "onnxruntime", threads=threads)
-    other = LatentOFER.from_pretrained(weights, "torch", threads=threads)
-    faces = crops_with_objects(data, runs / "cache", FACES)
-    print_report({"figure": "parity", **evaluate_parity(one, other, faces)}, output)
-
-
-@evaluate.command()
-def speed(
-    data: Data,
-    runs: Runs = RUNS,
-    backend: Backend = "auto",
-    weights: Weights = None,
-    threads: Threads = None,
-    output: Report = None,
-) -> None:
-    """Faces a second through the whole pipeline; nothing else should run meanwhile."""
-    from latent_ofer.evaluation.engines import FACES, crops_with_objects, evaluate_speed
-    from latent_ofer.pipeline import LatentOFER
-
-    model = LatentOFER.from_pretrained(weights, backend, threads=threads)
-    faces = crops_with_objects(data, runs / "cache", FACES)
-    print_report({"figure": "speed", **evaluate_speed(model, faces)}, output)
-
-
-@evaluate.command()
-def detection_speed(
-    detector: Detector = "default",
-    backend: Backend = "auto",
-    weights: Weights = None,
-    threads: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processor threads of the engine.")
-    ] = 2,
-    output: Report = None,
-) -> None:
-    """Milliseconds per face of encoder and detector; nothing else should run meanwhile.
-
-    In a batch of 32 made-up faces; the middle one of 20 repeats after a warm-up.
-    """
-    from latent_ofer.backends.choose import open_backend
-    from latent_ofer.evaluation.engines import evaluate_detection_speed
-    from latent_ofer.weights_folder import SHIPPED, WeightsFolder
-
-    folder = WeightsFolder.open(weights or SHIPPED)
-    name = folder.detector(detector)
-    engine = open_backend(backend, folder, name, folder.default_recogniser, threads)
-    about = {"figure": "detection speed", "detector": name, "threads": threads}
-    print_report({**about, **evaluate_detection_speed(engine, folder.image_size)}, output)
-
-
 def name_of(share: tuple[float, float]) -> str:
     """A bin of hole shares in per cent, such as "20-30"."""
     return "-".join(f"{100 * limit:.0f}" for limit in share)
 
 
-evaluate.command()(encoder)
 REPORTS = (
     *(table1, table2, table3, table4, table5, table6, table7, table8, table9, table10),
     *(figure1, occlusion, occlusion_ferplus),

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
-
-from latent_ofer.errors import DataError
-from latent_ofer.evaluation.face_finding import (
+from face_finding import (
     DEMO_LANDMARKS,
     KnownFace,
     evaluate_face_finding,
     make_collage,
     match,
 )
+from numpy.typing import NDArray
+from PIL import Image
+
+from latent_ofer.errors import DataError
 from latent_ofer.images.align import TEMPLATE_112, align_face, similarity
 from latent_ofer.images.find import FoundFace
 from latent_ofer.images.load import load_image

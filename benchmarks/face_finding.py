@@ -2,9 +2,10 @@
 
 Protocol: several aligned faces, scaled to 24-80 px between the eyes and rolled within +-45
 degrees, on made-up backgrounds. A face is found when the mean error of its five landmarks is at
-most 10 % of its inter-ocular distance.
+most 10 % of its inter-ocular distance. Prints JSON.
 """
 
+import argparse
 import csv
 import hashlib
 import io
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from latent_ofer.cli.output import print_report
+from latent_ofer.datasets.archives import archive
 from latent_ofer.errors import DataError
 from latent_ofer.images.find import FaceFinder, FoundFace
 from latent_ofer.images.load import load_image
@@ -35,6 +38,17 @@ DEMO_LANDMARKS: Final = (
 """Of the portrait that ships with the package, marked by hand to about 1 px."""
 
 _RESAMPLES: Final = 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--collages", type=int, default=100, help="how many to make (100)")
+    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    options = parser.parse_args()
+    figures = evaluate_face_finding(archive(options.data, "faces.zip"), options.collages)
+    print_report({"figure": "face finding", **figures}, options.output)
 
 
 @dataclass(frozen=True)
@@ -54,13 +68,13 @@ class Collage:
 
 
 def evaluate_face_finding(
-    archive: Path, collages: int = 100, seed: int = 7, split: str = "val"
+    path: Path, collages: int = 100, seed: int = 7, split: str = "val"
 ) -> dict[str, Any]:
     """Measure how many faces are found, and how many are made up.
 
     Parameters
     ----------
-    archive : Path
+    path : Path
         ``faces.zip``: aligned 112 px crops and ``index.csv``.
     collages : int
     seed : int
@@ -80,14 +94,14 @@ def evaluate_face_finding(
     """
     finder = FaceFinder(threads=1)
     try:
-        with zipfile.ZipFile(archive) as pack:
+        with zipfile.ZipFile(path) as pack:
             known = _known_faces(pack, split)
             counts = []
             for number in track(range(collages), collages, "collages"):
                 collage = make_collage(pack, known, _generator(seed, split, str(number)))
                 counts.append(match(finder.find(collage.image), collage.landmarks))
     except (OSError, KeyError, zipfile.BadZipFile) as problem:
-        raise DataError(f"{archive}: no archive of faces with an index ({problem})") from problem
+        raise DataError(f"{path}: no archive of faces with an index ({problem})") from problem
     table = np.array(counts)
     asset = resources.files("latent_ofer").joinpath("assets/portrait.jpg")
     portrait = load_image(asset.read_bytes())
@@ -234,3 +248,7 @@ def _interval(table: NDArray[np.int64], rng: np.random.Generator) -> tuple[float
 def _generator(seed: int, source: str, name: str) -> np.random.Generator:
     digest = hashlib.sha256(f"{seed}:{PROTOCOL}:{source}:{name}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
+
+
+if __name__ == "__main__":
+    main()

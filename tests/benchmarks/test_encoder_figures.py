@@ -5,6 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from encoder_figures import evaluate_encoder, open_encoder, random_network
+from encoder_holes import (
+    HOLES,
+    SHARES,
+    filling_figures,
+    hole_errors,
+    holes_of,
+)
+from encoder_probe import STRENGTHS, latents_of, mean_levels, probe_figures
+from encoder_samples import SHARES as DRAWN
+from encoder_samples import draw_samples
 
 from archives import Trained, write_archives, write_recipes
 from helpers import drawn_face
@@ -14,17 +25,6 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe, hidden_error, to_tensor
 from latent_ofer.errors import DataError, WeightsError
-from latent_ofer.evaluation.encoder import evaluate_encoder, open_encoder, random_network
-from latent_ofer.evaluation.encoder_holes import (
-    HOLES,
-    SHARES,
-    filling_figures,
-    hole_errors,
-    holes_of,
-)
-from latent_ofer.evaluation.encoder_probe import STRENGTHS, latents_of, mean_levels, probe_figures
-from latent_ofer.evaluation.encoder_samples import SHARES as DRAWN
-from latent_ofer.evaluation.encoder_samples import draw_samples
 from latent_ofer.training.recipe import load_recipe
 
 
@@ -176,7 +176,7 @@ def test_the_strength_is_the_one_that_dev_likes_best() -> None:
     scores = []
     for strength in STRENGTHS:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("latent_ofer.evaluation.encoder_probe.STRENGTHS", (strength,))
+            patch.setattr("encoder_probe.STRENGTHS", (strength,))
             alone = probe_figures({"trained": features}, **pools, rng=rng)
             scores.append(alone["features"]["trained"]["dev_accuracy"])
     assert len(set(scores)) > 1

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from encoder_holes import HOLES, holes_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,7 +13,6 @@ from latent_ofer.arrays import Pixels
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import greyed, to_tensor
 from latent_ofer.errors import LatentOFERError
-from latent_ofer.evaluation.encoder_holes import HOLES, holes_of
 from latent_ofer.images.align import align_face
 from latent_ofer.images.find import FaceFinder
 from latent_ofer.images.load import load_image
