@@ -18,8 +18,8 @@ from latent_ofer.arrays import Pixels, to_planes
 from latent_ofer.backends.choose import open_backend
 from latent_ofer.backends.protocol import Backend
 from latent_ofer.cli.output import print_report
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.pool import protocol_copy, read_pool
+from latent_ofer.datasets.archives import archive, read_pool
+from latent_ofer.datasets.pool import protocol_copy
 from latent_ofer.evaluation.report import library_versions
 from latent_ofer.occlusion.objects import load_cutouts
 from latent_ofer.pipeline import LatentOFER

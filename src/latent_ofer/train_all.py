@@ -6,19 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import Encode
 from latent_ofer.backends.torch import TorchBackend
+from latent_ofer.datasets.pool import Covered, FacePool, Pixels
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
 from latent_ofer.detector import train_labelled as labelled
 from latent_ofer.detector.recipe import DetectorRecipe
+from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.occlusion.cutouts import Cutout
+from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser import ablation, calibration, teacher, train_cnn, train_fusion
 from latent_ofer.recogniser import train as recogniser_paper
 from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
@@ -26,6 +32,7 @@ from latent_ofer.recogniser.copies import Repair
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.reconstructor import train as reconstructor
 from latent_ofer.reconstructor.train import ReconstructorRecipe, load_reconstructor
+from latent_ofer.results import COVER_TYPES
 from latent_ofer.stages import Stages
 from latent_ofer.trained import (
     PAPER,
@@ -45,7 +52,7 @@ from latent_ofer.training.checkpoint import (
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_manifest
-from latent_ofer.weights_folder import FORMAT
+from latent_ofer.weights_folder import COVERS, FORMAT
 
 FUSION_PARENTS = ("detector_labelled", "reconstructor", "recogniser")
 LICENCE = {
@@ -91,6 +98,25 @@ def repair_with(runs: Path, config: str) -> Repair:
         "reconstructor": repairer,
     }
     return Stages(TorchBackend(graphs, default), detect.thresholds).repair
+
+
+def _cover_of(
+    pool: FacePool, cutouts: list[Cutout], kinds: Mapping[str, float]
+) -> Callable[[int, np.random.Generator], tuple[Pixels, Covered]]:
+    """What the detector's training puts over faces, for the recogniser's."""
+    nothing = np.zeros((len(pool), GRID**2), dtype=np.bool_)
+    mix = Mix(**{"clean": 0, "objects": 0, "procedural": 0, "patchwork": 0} | dict(kinds))
+    occluder = Occluder(pool, nothing, cutouts, mix)
+
+    def cover(row: int, rng: np.random.Generator) -> tuple[Pixels, Covered]:
+        sample = occluder.sample(row, rng)
+        return sample.face, sample.covered
+
+    return cover
+
+
+def _train_recogniser(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+    return train_cnn.train_cnn(sources, runs, config, resume, _cover_of)
 
 
 def _train_recogniser_paper(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
@@ -141,7 +167,7 @@ STAGES: dict[str, Stage] = {
         reconstructor.PARENTS,
         reconstructor.train_reconstructor,
     ),
-    "recogniser": Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), train_cnn.train_cnn),
+    "recogniser": Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), _train_recogniser),
     "fusion": Stage(train_fusion.FusionRecipe, train_fusion.NEEDS, FUSION_PARENTS, _train_fusion),
     "recogniser_paper": Stage(
         RecogniserRecipe, recogniser_paper.NEEDS, recogniser_paper.PARENTS, _train_recogniser_paper
@@ -266,6 +292,8 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         | {name: recipe.digest() for name, recipe in recipes.items()},
         "stages": start.get("stages", {}) | parents_of(runs, *here),
     }
+    if any("types" in detect.gives for detect in networks.detectors.values()):
+        manifest[COVERS] = list(COVER_TYPES)
     if start:
         manifest["started_from"] = {key: start.get(key) for key in STARTED_FROM}
         manifest["started_from"]["sha256"] = start["files"][MODEL]["sha256"]

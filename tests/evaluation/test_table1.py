@@ -8,8 +8,7 @@ import pytest
 
 from archives import write_archives
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool, Pixels
+from latent_ofer.datasets.pool import FacePool, FaceSet, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
 from latent_ofer.evaluation.bootstrap import resample_counts

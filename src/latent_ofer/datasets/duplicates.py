@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latent_ofer.datasets.listing import Split
+from latent_ofer.datasets.listing import Problem, Sample, Split
+from latent_ofer.labels import EXPRESSIONS
 
 HASH_WIDTH: Final = 9
 HASH_HEIGHT: Final = 8
@@ -175,3 +176,60 @@ def correlations(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
 
 def _resized(grey: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
     return np.asarray(grey.resize((width, height), Image.Resampling.BOX))
+
+
+@dataclass(frozen=True)
+class CopyCounts:
+    """Copies among the pictures: those of `exact` and `near` are problems too.
+
+    Attributes
+    ----------
+    exact : int
+        Pictures with the very same pixels as another that stays.
+    exact_across : int
+        Those of `exact` whose other is in another split.
+    near : int
+        Pictures that look nearly like one in a split further held out.
+    near_within : int
+        Pictures that look nearly like another in their own split: no problem.
+    """
+
+    exact: int
+    exact_across: int
+    near: int
+    near_within: int
+
+
+def _copies(samples: list[Sample], duplicates: Duplicates) -> list[tuple[Sample, Sample]]:
+    """Each picture with the very same pixels as another, and the other, which is to stay."""
+    pairs = []
+    for rows in duplicates.exact:
+        stays = max(rows, key=lambda row: (HELD_OUT[samples[row].split], -row))
+        pairs += [(samples[row], samples[stays]) for row in rows if row != stays]
+    return sorted(pairs, key=lambda pair: pair[0].split == pair[1].split)
+
+
+def copy_problems(samples: list[Sample], duplicates: Duplicates) -> list[Problem]:
+    """A problem for each copy that is to be left out."""
+    exact = [("has the very same pixels as", *pair) for pair in _copies(samples, duplicates)]
+    near = [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
+    return [
+        Problem("duplicate", one.path, f"{one.path} ({one.split}): {how} {_told(one, other)}.")
+        for how, one, other in exact + near
+    ]
+
+
+def _told(one: Sample, other: Sample) -> str:
+    labels = ""
+    if None not in (one.label, other.label) and one.label != other.label:
+        names = [EXPRESSIONS[sample.label or 0] for sample in (one, other)]
+        labels = f", labelled {names[0]} here and {names[1]} there"
+    where = "another place of this picture" if one.path == other.path else other.path
+    return f"{where} ({other.split}){labels}; leave this one out"
+
+
+def copy_counts(samples: list[Sample], duplicates: Duplicates) -> CopyCounts:
+    """How many copies of each kind there are."""
+    exact = _copies(samples, duplicates)
+    across = sum(one.split != other.split for one, other in exact)
+    return CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)

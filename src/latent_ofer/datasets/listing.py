@@ -1,6 +1,6 @@
 """What a reader finds in a data set on disk: its pictures with labels, and what is wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -28,6 +28,9 @@ ProblemKind = Literal[
 ]
 """Stable codes of what can be wrong with a data set."""
 
+Landmarks = tuple[tuple[float, float], ...]
+"""Five points, x and y in pixels."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -49,6 +52,9 @@ class Sample:
         Ten votes of FERPlus (neutral ... contempt, unknown, NF).
     box : (x, y, width, height) or None
         Pixels of the picture, where it may hold several faces.
+    landmarks : five (x, y) or None
+        Pixels of the picture, where the set brings them: the picture is an aligned face then, or
+        a crop of FER2013.
     tags : mapping of str to str
         What else the set knows: angle, session, kind of occlusion, sex, age ...
     """
@@ -60,6 +66,7 @@ class Sample:
     subject: str = ""
     votes: tuple[int, ...] | None = None
     box: tuple[float, float, float, float] | None = None
+    landmarks: Landmarks | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -102,6 +109,10 @@ class Pictures(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether there is such a picture."""
+        ...
+
+    def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
+        """Folder or archive, and the files in it that hold some pictures; each once, sorted."""
         ...
 
 

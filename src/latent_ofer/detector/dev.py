@@ -10,7 +10,6 @@ from torch import Tensor
 
 from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
@@ -58,7 +57,7 @@ def read_dev(sources: Sources) -> dict[str, DevFaces]:
     """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
     pool, cutouts = sources.pool("dev"), sources.cutouts("dev")
     order = np.random.default_rng(DEV_SEED).permutation(len(pool))
-    streaks = pool_streaks(pool, sources.cache)
+    streaks = pool.borders
     kinds = {}
     for kind in ("colour", "grey"):
         rows = _rows_of(kind, pool, order)

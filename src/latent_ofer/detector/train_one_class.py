@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
 from latent_ofer.detector.place import PlaceNetwork, elsewhere, place_loss, relit, shifted
@@ -51,7 +50,7 @@ def train_place(
         Of recipe and data; see `training.loop.Job`.
     """
     pool = sources.pool("train")
-    streaks = pool_streaks(pool, sources.cache).reshape(len(pool), 14, 14)
+    streaks = pool.borders.reshape(len(pool), 14, 14)
     torch.manual_seed(recipe.seed)
     model = PlaceNetwork(recipe.place_width)
     start_from(model, "one_class.place.", run.parent)
@@ -95,7 +94,7 @@ def fit_one_class(
         return mae.encode_early(faces, recipe.gaussian_blocks)
 
     pool = sources.pool("train")
-    streaks = pool_streaks(pool, sources.cache)
+    streaks = pool.borders
     model = recipe.one_class(place, mae.dim, mae.patch_size, mae.grid).eval()
     rng = np.random.default_rng(recipe.seed)
     order = rng.permutation(len(pool))
