@@ -24,8 +24,7 @@ from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
-from latent_ofer.evaluation.chosen_faces import choose_faces
-from latent_ofer.evaluation.pools import kinds_of, subset
+from latent_ofer.evaluation.faces import choose_faces, kinds_of, subset
 from latent_ofer.files import whole_file
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 

@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from archives import Trained, write_faces
+from latent_ofer.cli.evaluate import NAMES
 from latent_ofer.cli.main import app, main
 from latent_ofer.datasets.archives import read_ferplus
+from latent_ofer.evaluation.measurements import MEASUREMENTS
 from latent_ofer.weights_folder import WeightsFolder
 from layouts_b import write_class_folders
 
@@ -127,16 +129,6 @@ def test_real_occlusion_without_its_table_is_one_line(
     assert "none.csv: cannot be read" in error and "\n" not in error
 
 
-def test_repair_measures_the_bin_that_was_asked_for(data: Path, trained: Trained) -> None:
-    report = measure("repair", data, trained, "--hole", "20-30", "--limit", "2")
-    assert isinstance(report["colour"], list)
-    assert [part["bin"] for part in report["colour"]] == [[0.2, 0.3]]
-    psnr = report["colour"][0]["psnr"]
-    assert psnr["gain"]["mean"] == pytest.approx(
-        psnr["repaired"]["mean"] - psnr["mean_fill"]["mean"]
-    )
-
-
 def test_recognition_names_rule_and_count(data: Path, trained: Trained) -> None:
     report = measure("recognition", data, trained, "--limit", "2")
     assert (report["rule"], report["seed"]) == ("majority", 7)
@@ -158,5 +150,27 @@ def test_recognition_is_measured_on_a_set_of_ones_own(
 
 def test_a_missing_archive_is_one_line(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "repair", "--data", str(tmp_path), "--weights", str(trained.weights)])
+        main(["evaluate", "detection", "--data", str(tmp_path), "--weights", str(trained.weights)])
     assert stop.value.code == 2
+
+
+def test_the_command_knows_every_measurement_by_name() -> None:
+    assert set(NAMES) == set(MEASUREMENTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["table11"], "table11: no such measurement; there are occlusion, detection"),
+        (["detection", "--classes", "7"], "evaluate detection takes no --classes"),
+        (["occlusion", "--codes", "a=b"], "there is no --set a=PATH"),
+    ],
+)
+def test_what_would_not_matter_is_refused_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", *words])
+    assert stop.value.code == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint and complaint.count("\n") == 1
