@@ -23,7 +23,8 @@ def running_browser() -> Iterator["Browser"]:
 
     with sync_playwright() as playwright:
         # As root, as in most containers, Chromium starts only without its sandbox.
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        switches = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=switches)
         try:
             yield browser
         finally:

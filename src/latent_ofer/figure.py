@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Preview:
         return cls(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS), scale)
 
 
-def save_figure(figure: Image.Image, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Image.Image, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write a figure as a PNG file that says where it comes from. Raises OSError."""
     mark = PngInfo()
     mark.add_text(*_MARK)

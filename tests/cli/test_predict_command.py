@@ -284,6 +284,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_publishes_what_is_there(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("--annotate",), "annotate False then, True now"),
         (("--labels", 7), "labels 8 then, 7 now"),
         (("--format", "csv"), "format 'jsonl' then, 'csv' now"),
         (("--abstain-below", 0.5), "then, 0.5 now"),

@@ -99,7 +99,7 @@ def raf_db(labels: dict[str, int]) -> Listing:
     samples = [
         Sample(f"Image/aligned/{name}_aligned.jpg", "test", label) for name, label in labels.items()
     ]
-    return Listing("raf-db", Path("raf"), FolderPictures(Path("raf")), samples)
+    return Listing("raf-db", Path("raf"), FolderPictures(Path()), samples)
 
 
 def test_a_data_set_is_restricted_to_the_list_in_its_order(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_names_of_affectnet_are_found_in_any_folder(tmp_path: Path) -> None:
     chosen = read_list(write_challenge_lists(tmp_path) / "pose_45_affectnet_list.txt")
     samples = [Sample(f"Manually_Annotated_Images/7/{HASHES[3]}.jpg", "val", CONTEMPT)]
     root = Path("affectnet")
-    listing = restrict(Listing("affectnet", root, FolderPictures(root), samples), chosen)
+    listing = restrict(Listing("affectnet", root, FolderPictures(Path()), samples), chosen)
     assert [s.tags["pose"] for s in listing.samples] == ["45"]
 
 

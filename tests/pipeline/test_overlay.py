@@ -127,11 +127,8 @@ def test_lines_and_letters_grow_with_the_picture() -> None:
     assert 10 < white(2000) / white(500) < 22
 
 
-def test_labels_of_neighbours_do_not_cover_each_other() -> None:
+def test_labels_of_faces_in_one_place_do_not_cover_each_other() -> None:
     photo = np.full((400, 400, 3), 255, np.uint8)
-    faces = [at(CLEAN_FACE, 100, 150, 1.0), at(CLEAN_FACE, 120, 152, 1.0)]
-
-    def label(drawn: NDArray[np.uint8]) -> int:
-        return int((same(drawn, DARK).sum(axis=1) > 60).sum())
-
-    assert label(annotate(photo, faces)) >= 2 * label(annotate(photo, faces[0])) - 4
+    face = at(CLEAN_FACE, 100, 150, 1.0)
+    one, two = (same(annotate(photo, [face] * count), DARK).sum() for count in (1, 2))
+    assert two > 1.5 * one

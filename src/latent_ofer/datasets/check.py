@@ -9,15 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.dev_split import DevCheck, DevCounts
-from latent_ofer.datasets.duplicates import (
-    HELD_OUT,
-    CopyCounts,
-    Duplicates,
-    Fingerprints,
-    copy_counts,
-    copy_problems,
-)
-from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
+from latent_ofer.datasets.duplicates import CopyCounts, Duplicates, Fingerprints, told_copies
+from latent_ofer.datasets.listing import SPLITS, Listing, Problem, Sample, Split
 from latent_ofer.datasets.main_face import cropped
 from latent_ofer.datasets.people import subjects_in_two_splits
 from latent_ofer.datasets.registry import SETS
@@ -128,8 +121,8 @@ def check(
     copies = dev = None
     if decode:
         duplicates, dev, unreadable = _open_all(listing, workers)
-        problems += unreadable + copy_problems(listing.samples, duplicates)
-        copies = copy_counts(listing.samples, duplicates)
+        copies, alike = told_copies(listing.samples, duplicates)
+        problems += unreadable + alike
     else:
         notes.append("Pictures were not opened: unreadable ones and copies were not looked for.")
     published = SETS[listing.name].counts if whole and listing.name in SETS else {}
@@ -160,7 +153,7 @@ def _empty_classes(listing: Listing) -> list[Problem]:
     for expression in known.classes:
         label = EXPRESSIONS.index(expression)
         empty: list[Split] = []
-        for split in HELD_OUT:
+        for split in SPLITS:
             labels = {sample.label for sample in listing.of(split)} - {None}
             if labels and label not in labels:
                 empty.append(split)
@@ -179,7 +172,7 @@ def _empty(listing: Listing, expression: str, where: str) -> Problem:
 def _split_counts(listing: Listing, published: Mapping[str, int]) -> dict[Split, SplitCounts]:
     known = {sample.label for sample in listing.samples} - {None}
     counts: dict[Split, SplitCounts] = {}
-    for split in HELD_OUT:
+    for split in SPLITS:
         samples = listing.of(split)
         if not samples:
             continue

@@ -200,23 +200,22 @@ class CopyCounts:
     near_within: int
 
 
-def _copies(samples: list[Sample], duplicates: Duplicates) -> list[tuple[Sample, Sample]]:
-    """Each picture with the very same pixels as another, and the other, which is to stay."""
-    pairs = []
+def told_copies(samples: list[Sample], duplicates: Duplicates) -> tuple[CopyCounts, list[Problem]]:
+    """How many copies of each kind there are, and a problem for each that is to be left out."""
+    exact = []
     for rows in duplicates.exact:
         stays = max(rows, key=lambda row: (HELD_OUT[samples[row].split], -row))
-        pairs += [(samples[row], samples[stays]) for row in rows if row != stays]
-    return sorted(pairs, key=lambda pair: pair[0].split == pair[1].split)
-
-
-def copy_problems(samples: list[Sample], duplicates: Duplicates) -> list[Problem]:
-    """A problem for each copy that is to be left out."""
-    exact = [("has the very same pixels as", *pair) for pair in _copies(samples, duplicates)]
-    near = [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
-    return [
+        exact += [(samples[row], samples[stays]) for row in rows if row != stays]
+    exact.sort(key=lambda pair: pair[0].split == pair[1].split)
+    across = sum(one.split != other.split for one, other in exact)
+    counts = CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)
+    pairs = [("has the very same pixels as", *pair) for pair in exact]
+    pairs += [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
+    problems = [
         Problem("duplicate", one.path, f"{one.path} ({one.split}): {how} {_told(one, other)}.")
-        for how, one, other in exact + near
+        for how, one, other in pairs
     ]
+    return counts, problems
 
 
 def _told(one: Sample, other: Sample) -> str:
@@ -226,10 +225,3 @@ def _told(one: Sample, other: Sample) -> str:
         labels = f", labelled {names[0]} here and {names[1]} there"
     where = "another place of this picture" if one.path == other.path else other.path
     return f"{where} ({other.split}){labels}; leave this one out"
-
-
-def copy_counts(samples: list[Sample], duplicates: Duplicates) -> CopyCounts:
-    """How many copies of each kind there are."""
-    exact = _copies(samples, duplicates)
-    across = sum(one.split != other.split for one, other in exact)
-    return CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Split = Literal["train", "val", "test"]
 """A set without parts of its own gets them from its people, or is all `test`; its reader says so
 in a note."""
+SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 ProblemKind = Literal[
     "missing_folder",

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from latent_ofer.datasets.listing import Problem, Sample, Split
+from latent_ofer.datasets.listing import SPLITS, Problem, Sample, Split
 from latent_ofer.datasets.readers.findings import Findings, capped
 from latent_ofer.datasets.readers.folders import split_in_path
 from latent_ofer.names import name_bytes
@@ -96,6 +96,6 @@ def _counts(samples: Sequence[Sample]) -> str:
         pictures[sample.split] += 1
     return ", ".join(
         f"{split} {len(people[split]):,} people with {pictures[split]:,} pictures"
-        for split in ("train", "val", "test")
+        for split in SPLITS
         if split in people
     )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.listing import SPLITS, Listing, Sample, Split
 from latent_ofer.datasets.main_face import cropped
 from latent_ofer.errors import DataError, ImageError
 from latent_ofer.labels import EXPRESSIONS
@@ -16,7 +16,6 @@ from latent_ofer.progress import track
 
 TILE: Final = 96
 """Side of a picture on the sheet in pixels."""
-SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 _MARGIN: Final = 24
 _GAP: Final = 8

@@ -6,7 +6,6 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -134,11 +133,6 @@ class Tree:
         """Content of a text file: UTF-8 with or without a byte order mark, or else Latin-1."""
         return decoded_text(self.data(path))
 
-    def lines(self, path: str) -> list[str]:
-        """Lines of a text file, whatever their ends; spaces around and empty lines left out."""
-        stripped = (line.strip() for line in self.text(path).splitlines())
-        return [line for line in stripped if line]
-
     def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
         """See `listing.Pictures`."""
         return self.root, [self.find(path) or path for path in sorted(set(paths))]
@@ -186,34 +180,13 @@ def _hidden_part(path: str) -> str | None:
     return None if hides is None else "/".join(parts[: hides + 1])
 
 
-@dataclass(frozen=True)
-class FolderPictures:
-    """Picture files whose paths are relative to a folder, or absolute.
+class FolderPictures(Tree):
+    """Picture files whose paths are relative to a folder, or absolute, and spelt as they are."""
 
-    Attributes
-    ----------
-    folder : Path
-    """
-
-    folder: Path
-
-    def read(self, path: str) -> NDArray[np.uint8]:
-        """One picture, upright: (H, W, 3) uint8.
-
-        Raises
-        ------
-        ImageError
-            When it is missing or cannot be read.
-        """
-        try:
-            return load_image(self.folder / path)
-        except ImageError as error:
-            raise ImageError(error.code, path, error.message) from error
-
-    def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
-        return (self.folder / path).is_file()
+    def find(self, path: str) -> str | None:
+        """The path, or None where there is no such file."""
+        return path if (self.root / path).is_file() else None
 
     def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
         """See `listing.Pictures`."""
-        return self.folder, sorted(set(paths))
+        return self.root, sorted(set(paths))

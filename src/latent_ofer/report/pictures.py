@@ -97,7 +97,7 @@ def _face_of(photo: Pixels, face: FaceRow) -> Pixels:
     if face.landmarks is not None:
         landmarks = np.array(face.landmarks, dtype=np.float64)
         reach = np.abs(landmarks - np.array(photo.shape[1::-1]) / 2).max()
-        if landmarks.shape != (5, 2) or reach > 2 * max(photo.shape):
+        if reach > 2 * max(photo.shape):
             raise ValueError("landmarks far outside the photo")
         return align_face(photo, landmarks, SIDE)
     if face.box is not None:

@@ -11,12 +11,7 @@ from typing import Final
 import numpy as np
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    not_the_set,
-    read_code,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
 from latent_ofer.datasets.readers.folders import class_folders, take_copy
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
@@ -58,7 +53,7 @@ def read(root: Path, codes: str | None) -> Listing:
     DataError
         When none of the three layouts is there.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     tree = found.tree
     own = codes or "affectnet"
     tables = {name: paths[0] for name in CSV_SPLITS if (paths := tree.ending(name))}
@@ -75,8 +70,7 @@ def read(root: Path, codes: str | None) -> Listing:
         if untold:
             found.notes.append(f"{untold:,} pictures of no known split are taken for test.")
     else:
-        raise not_the_set(
-            tree,
+        raise found.not_the_set(
             "AffectNet",
             "training.csv and validation.csv, train_set/images with train_set/annotations, or "
             "class folders such as train/0",
@@ -86,7 +80,7 @@ def read(root: Path, codes: str | None) -> Listing:
         found.notes.append(
             f"{unused:,} faces are marked none, uncertain or no face: without label."
         )
-    return found.listing("affectnet", root)
+    return found.listing("affectnet")
 
 
 def _read_tables(found: Findings, tables: Mapping[str, str], codes: str) -> None:

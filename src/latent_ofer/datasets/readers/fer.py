@@ -17,20 +17,8 @@ from numpy.typing import NDArray
 
 from latent_ofer.datasets.ferplus import VOTERS, majority
 from latent_ofer.datasets.listing import Landmarks, Listing, Sample, Split
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    not_the_set,
-    read_code,
-    read_landmarks,
-)
-from latent_ofer.datasets.readers.folders import (
-    SEVEN_CLASSES,
-    class_folders,
-    known_folders,
-    outside,
-    take_folders,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code, read_landmarks
+from latent_ofer.datasets.readers.folders import class_folders, take_classes
 from latent_ofer.datasets.tree import BROKEN, Tree
 from latent_ofer.errors import DataError, ImageError
 from latent_ofer.labels import EXPRESSIONS
@@ -148,31 +136,29 @@ def read_fer2013(root: Path, codes: str | None) -> Listing:
         Where there is neither ``fer2013.csv`` nor a class folder, or the table lacks its header.
     """
     if root.is_file() and root.suffix.lower() == ".csv":
-        return _from_pixels(Findings(Tree(root.parent)), root, read_rows(root, None))
-    found = Findings(Tree(root))
+        return _from_pixels(Findings(root, root.parent), read_rows(root, None))
+    found = Findings(root)
     table = _pixel_file(found.tree)
     if table is not None:
-        return _from_pixels(found, root, read_rows(*table))
+        return _from_pixels(found, read_rows(*table))
     if not class_folders(found.tree):
-        raise not_the_set(found.tree, "FER2013", f"{FILE}, or class folders such as train/angry")
-    folders = known_folders(found.tree, "FER2013", codes)
-    take_folders(found, folders, codes or SEVEN_CLASSES)
-    outside(found, folders)
+        raise found.not_the_set("FER2013", f"{FILE}, or class folders such as train/angry")
+    take_classes(found, "FER2013", codes)
     found.notes.append(
         "Class folders instead of fer2013.csv: such copies merge PublicTest and PrivateTest in "
         "one test folder, so their test is not the one that papers report."
     )
-    return found.listing("fer2013", root)
+    return found.listing("fer2013")
 
 
-def _from_pixels(found: Findings, root: Path, rows: Rows) -> Listing:
+def _from_pixels(found: Findings, rows: Rows) -> Listing:
     for row, line in enumerate(rows.lines):
         place = f"{FILE}:{line}"
         with found.telling():
             split = split_of_usage(rows.usages[row], place)
             label = read_code(rows.codes[row], "fer2013", place)
             found.samples.append(Sample(f"{FILE}#{row}", split, label, rows.codes[row]))
-    return found.listing("fer2013", root, rows.table)
+    return found.listing("fer2013", rows.table)
 
 
 def _pixel_file(tree: Tree) -> tuple[Path, str | None] | None:
@@ -262,17 +248,17 @@ def read_ferplus_set(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is neither, or a table lacks its header.
     """
-    found = Findings(Tree(root.parent if root.suffix.lower() == ".csv" else root))
+    found = Findings(root, root.parent if root.suffix.lower() == ".csv" else None)
     tree = found.tree
     tables = {part: paths[0] for part in PARTS if (paths := tree.ending(f"{part}/{LABELS}"))}
     votes, pixels = tree.highest(VOTES), _pixel_file(tree)
     has_pictures = any(tree.pictures(_folder(table)) for table in tables.values())
     if tables and (has_pictures or votes is None or pixels is None):
-        return _from_parts(found, root, tables, votes is not None)
+        return _from_parts(found, tables, votes is not None)
     if votes is None or pixels is None:
         expected = "FER2013Train/label.csv, or fer2013new.csv and fer2013.csv"
-        raise not_the_set(tree, "FERPlus", expected)
-    return _from_tables(found, root, votes, pixels)
+        raise found.not_the_set("FERPlus", expected)
+    return _from_tables(found, votes, pixels)
 
 
 def read_tables(votes: Path, pixels: Path) -> Listing:
@@ -286,12 +272,10 @@ def read_tables(votes: Path, pixels: Path) -> Listing:
     for path in (votes, pixels):
         if not path.is_file():
             raise DataError(f"{path}: not found. Give the file itself.")
-    return _from_tables(Findings(Tree(votes.parent)), votes, votes.name, (pixels, None))
+    return _from_tables(Findings(votes, votes.parent), votes.name, (pixels, None))
 
 
-def _from_parts(
-    found: Findings, root: Path, tables: dict[str, str], has_other_votes: bool
-) -> Listing:
+def _from_parts(found: Findings, tables: dict[str, str], has_other_votes: bool) -> Listing:
     points = _landmarks(found.tree)
     for part, split in PARTS.items():
         inside = f"/{part.lower()}/"
@@ -304,7 +288,7 @@ def _from_parts(
             found.notes.append(f"{part}/{LABELS} is not here: no {split} split.")
     if has_other_votes:
         found.notes.append(f"Votes from {LABELS}; {VOTES} lies there too and was not used.")
-    return found.listing("ferplus", root)
+    return found.listing("ferplus")
 
 
 def _landmarks(tree: Tree) -> dict[str, Landmarks | None]:
@@ -351,7 +335,7 @@ def _folder(path: str) -> str:
 def _twins(tree: Tree) -> frozenset[str]:
     """Training pictures that are pixel-identical to a test or validation picture, lower case."""
     lists = [path for name in TWIN_LISTS for path in tree.ending(name)]
-    return frozenset(line.lower() for path in lists for line in tree.lines(path))
+    return frozenset(line.lower() for path in lists for line in tree.text(path).split())
 
 
 def read_votes(fields: Sequence[str], place: str) -> Votes:
@@ -371,9 +355,7 @@ def read_votes(fields: Sequence[str], place: str) -> Votes:
     return votes
 
 
-def _from_tables(
-    found: Findings, root: Path, votes: str, pixels: tuple[Path, str | None]
-) -> Listing:
+def _from_tables(found: Findings, votes: str, pixels: tuple[Path, str | None]) -> Listing:
     rows = read_rows(*pixels)
     table = read_vote_table(found.tree, votes)
     found.notes.append(WHICH_TABLE)
@@ -385,7 +367,7 @@ def _from_tables(
             "joined by row order, so no face was read. Both files must be whole."
         )
         found.wrong("bad_file", votes, why)
-    return found.listing("ferplus", root, rows.table)
+    return found.listing("ferplus", rows.table)
 
 
 def read_vote_table(tree: Tree, path: str) -> list[tuple[int, dict[str, str]]]:

@@ -43,6 +43,13 @@ class Fault(Exception):  # noqa: N818  (it is no error of the program)
 class Findings:
     """What a reader collects on its way through a set.
 
+    Parameters
+    ----------
+    root : Path
+        What the user gave.
+    within : Path, optional
+        Its folder, where it is a table.
+
     Attributes
     ----------
     tree : Tree
@@ -55,8 +62,9 @@ class Findings:
     notes : list of str
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
+    def __init__(self, root: Path, within: Path | None = None) -> None:
+        self.root = root
+        self.tree = Tree(within or root)
         self.samples: list[Sample] = []
         self.problems: list[Problem] = []
         self.of_set: list[Problem] = []
@@ -118,7 +126,54 @@ class Findings:
             message = f"{count} not {expected} and left out, the first is {paths[0]}."
             self.of_set.append(Problem("unlisted_image", paths[0], message))
 
-    def listing(self, name: str, root: Path, pictures: Pictures | None = None) -> Listing:
+    def must_have_a_map(self, labels: Iterable[str], codes: str | None) -> None:
+        """See that there is a map of codes where labels are bare numbers.
+
+        Parameters
+        ----------
+        labels : iterable of str
+            The label of each picture.
+        codes : str or None
+            Name of the map that was given.
+
+        Raises
+        ------
+        DataError
+            Where there is none, and sets number their classes in several orders.
+        """
+        counts = Counter(int(code.removesuffix(".0")) for code in labels if _is_code(code))
+        if codes is not None or not counts:
+            return
+        fit = [
+            name
+            for name in CODES
+            if {str(code) for code in counts} <= {*CODES[name], *UNUSED.get(name, {})}
+        ]
+        shown = ", ".join(f"{code}: {counts[code]:,}" for code in sorted(counts))
+        raise DataError(
+            f"{self.root}: the classes are bare numbers ({shown}), and sets number them "
+            "differently. Say whose order it is with codes: "
+            f"{' or '.join(fit) or 'no known map has them all'}."
+        )
+
+    def not_the_set(self, title: str, expected: str) -> DataError:
+        """The error for a path that cannot hold a set.
+
+        Parameters
+        ----------
+        title : str
+            The set's name as people write it.
+        expected : str
+            Which files or folders were looked for.
+        """
+        tops = sorted({path.split("/")[0] + "/" * ("/" in path) for path in self.tree.paths})
+        more = f" and {len(tops) - 5:,} more" if len(tops) > 5 else ""
+        found = ", ".join(tops[:5]) + more if tops else "nothing"
+        return DataError(
+            f"{self.tree.root}: no {title} here; looked for {expected}, found {found}."
+        )
+
+    def listing(self, name: str, pictures: Pictures | None = None) -> Listing:
         """All of it."""
         problems = capped(self.problems)
         for split, missing in self._missing.items():
@@ -126,7 +181,7 @@ class Findings:
         told = problems + self.of_set
         for why, count in self.tree.left_out.items():
             self.notes.append(f"{count:,} files or folders left out: {why}.")
-        return Listing(name, root, pictures or self.tree, self.samples, told, self.notes)
+        return Listing(name, self.root, pictures or self.tree, self.samples, told, self.notes)
 
 
 def read_code(code: str, codes: str, place: str) -> int | None:
@@ -217,36 +272,6 @@ def _is_code(text: str) -> bool:
     return text.removesuffix(".0").isdecimal()
 
 
-def must_have_a_map(root: Path, found: Iterable[str], codes: str | None) -> None:
-    """See that there is a map of codes where labels are bare numbers.
-
-    Parameters
-    ----------
-    found : iterable of str
-        The label of each picture.
-    codes : str or None
-        Name of the map that was given.
-
-    Raises
-    ------
-    DataError
-        Where there is none, and sets number their classes in several orders.
-    """
-    counts = Counter(int(code.removesuffix(".0")) for code in found if _is_code(code))
-    if codes is not None or not counts:
-        return
-    fit = [
-        name
-        for name in CODES
-        if {str(code) for code in counts} <= {*CODES[name], *UNUSED.get(name, {})}
-    ]
-    shown = ", ".join(f"{code}: {counts[code]:,}" for code in sorted(counts))
-    raise DataError(
-        f"{root}: the classes are bare numbers ({shown}), and sets number them differently. "
-        f"Say whose order it is with codes: {' or '.join(fit) or 'no known map has them all'}."
-    )
-
-
 def capped(problems: Sequence[Problem]) -> list[Problem]:
     """At most `SHOWN` problems of each kind, and one more that counts the rest."""
     total = Counter(problem.kind for problem in problems)
@@ -275,19 +300,3 @@ def _missing_images(split: Split, missing: Sequence[tuple[str, str]], listed: in
         )
         problems.append(Problem("missing_image", place, message))
     return problems
-
-
-def not_the_set(tree: Tree, title: str, expected: str) -> DataError:
-    """The error for a path that cannot hold a set.
-
-    Parameters
-    ----------
-    title : str
-        The set's name as people write it.
-    expected : str
-        Which files or folders were looked for.
-    """
-    tops = sorted({path.split("/")[0] + "/" * ("/" in path) for path in tree.paths})
-    more = f" and {len(tops) - 5:,} more" if len(tops) > 5 else ""
-    found = ", ".join(tops[:5]) + more if tops else "nothing"
-    return DataError(f"{tree.root}: no {title} here; looked for {expected}, found {found}.")

@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    must_have_a_map,
-    not_the_set,
-    read_code,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.labels import CODES, EXPRESSIONS, WORDS, index_of_word
 
@@ -96,8 +90,8 @@ def _is_word(name: str) -> bool:
     return name.strip().lower() in WORDS
 
 
-def known_folders(tree: Tree, title: str, codes: str | None) -> list[ClassFolder]:
-    """Class folders of a tree, whose classes are words unless a map of codes is given.
+def known_folders(found: Findings, title: str, codes: str | None) -> list[ClassFolder]:
+    """Class folders of a set, whose classes are words unless a map of codes is given.
 
     Parameters
     ----------
@@ -111,10 +105,10 @@ def known_folders(tree: Tree, title: str, codes: str | None) -> list[ClassFolder
     DataError
         Where there is no class folder, or bare numbers come without `codes`.
     """
-    folders = class_folders(tree)
-    must_have_a_map(tree.root, (f.name for f in folders if f.is_digits for _ in f.pictures), codes)
+    folders = class_folders(found.tree)
+    found.must_have_a_map((f.name for f in folders if f.is_digits for _ in f.pictures), codes)
     if not folders:
-        raise not_the_set(tree, title, "folders such as happy, sad and angry, or train/happy")
+        raise found.not_the_set(title, "folders such as happy, sad and angry, or train/happy")
     return folders
 
 
@@ -159,10 +153,21 @@ def take_copy(
 ) -> None:
     """As `take_folders`, and tell of all pictures that no folder gives a class or a split."""
     take_folders(found, folders, codes, other_split, optional)
-    taken = {path for folder in folders for path in folder.pictures}
-    left = [path for path in found.tree.pictures() if path not in taken]
-    found.unlisted(left, "in a class folder")
+    outside(found, folders)
     found.notes.append(f"A copy in class folders, read with the codes {codes}.")
+
+
+def take_classes(found: Findings, title: str, codes: str | None) -> None:
+    """Take the class folders of a set of seven classes, and tell what is not in any.
+
+    Raises
+    ------
+    DataError
+        As `known_folders`.
+    """
+    folders = known_folders(found, title, codes)
+    take_folders(found, folders, codes or SEVEN_CLASSES)
+    outside(found, folders)
 
 
 def outside(found: Findings, folders: Sequence[ClassFolder]) -> None:
@@ -170,7 +175,7 @@ def outside(found: Findings, folders: Sequence[ClassFolder]) -> None:
     held = {sample.path for sample in found.samples}
     held.update(path for folder in folders for path in folder.pictures)
     left = [path for path in found.tree.pictures() if path not in held]
-    found.unlisted(left, "inside a class folder")
+    found.unlisted(left, "in a class folder")
 
 
 def _label(folder: ClassFolder, codes: str) -> int | None:
@@ -217,8 +222,8 @@ def read_folder(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is no class folder, or bare numbers come without `codes`.
     """
-    found = Findings(Tree(root))
-    folders = known_folders(found.tree, "class folders", codes)
+    found = Findings(root)
+    folders = known_folders(found, "class folders", codes)
     named = [folder for folder in folders if folder.is_digits or folder.name.lower() in WORDS]
     present = {WORDS.get(name.lower()) for name in _names_beside(found.tree, folders)}
     absent = frozenset(EXPRESSIONS) - present if codes is None else frozenset()
@@ -233,7 +238,7 @@ def read_folder(root: Path, codes: str | None) -> Listing:
     outside(found, folders)
     if all(folder.split is None for folder in folders):
         found.notes.append("No train, val or test folder: every picture is in the split test.")
-    return found.listing("folder", root)
+    return found.listing("folder")
 
 
 def _names_beside(tree: Tree, folders: Sequence[ClassFolder]) -> set[str]:
@@ -263,8 +268,8 @@ def read_sfew(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is no class folder, or bare numbers come without `codes`.
     """
-    found = Findings(Tree(root))
-    folders = known_folders(found.tree, "SFEW 2.0", codes)
+    found = Findings(root)
+    folders = known_folders(found, "SFEW 2.0", codes)
     take_folders(found, folders, codes or SEVEN_CLASSES)
     in_classes = {path for folder in folders for path in folder.pictures}
     withheld = [
@@ -276,4 +281,4 @@ def read_sfew(root: Path, codes: str | None) -> Listing:
     outside(found, folders)
     if withheld:
         found.notes.append(f"The labels of {len(withheld):,} test pictures are withheld.")
-    return found.listing("sfew", root)
+    return found.listing("sfew")

@@ -8,23 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    must_have_a_map,
-    not_the_set,
-    read_code,
-    read_label,
-)
-from latent_ofer.datasets.readers.folders import (
-    SEVEN_CLASSES,
-    ClassFolder,
-    class_folders,
-    known_folders,
-    outside,
-    take_copy,
-    take_folders,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code, read_label
+from latent_ofer.datasets.readers.folders import ClassFolder, class_folders, take_classes, take_copy
 from latent_ofer.datasets.tree import PICTURES, Tree
 from latent_ofer.errors import DataError
 
@@ -60,7 +45,7 @@ def read_rafdb(root: Path, codes: str | None) -> Listing:
         When there is neither the label list nor a class folder nor the folder of faces, or when
         the class folders count from 0 and no codes are given.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     own = codes or "raf-db"
     if lists := found.tree.ending(RAFDB_LIST):
         basic = [path for path in lists if "compound" not in path.lower()]
@@ -72,8 +57,8 @@ def read_rafdb(root: Path, codes: str | None) -> Listing:
         _read_rafdb_copy(found, folders, codes)
     else:
         expected = f"{RAFDB_LIST}, or class folders such as train/1 and test/1"
-        raise not_the_set(found.tree, "RAF-DB", expected)
-    return found.listing("raf-db", root)
+        raise found.not_the_set("RAF-DB", expected)
+    return found.listing("raf-db")
 
 
 def _read_rafdb_list(found: Findings, label_list: str, codes: str) -> None:
@@ -188,10 +173,10 @@ def read_expw(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is no ``label.lst``.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     tables = found.tree.ending(EXPW_LIST)
     if not tables:
-        raise not_the_set(found.tree, "ExpW", EXPW_LIST)
+        raise found.not_the_set("ExpW", EXPW_LIST)
     faces: list[_Face] = []
     for place, line in _lines(found.tree, tables[0]):
         with found.telling():
@@ -226,7 +211,7 @@ def read_expw(root: Path, codes: str | None) -> Listing:
         f"The boxes are {order}: {fits[order]:,} of {len(faces):,} have right > left and "
         "bottom > top so.",
     ]
-    return found.listing("expw", root)
+    return found.listing("expw")
 
 
 def _expw_face(line: str, place: str) -> _Face:
@@ -272,11 +257,9 @@ def read_fedro(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is neither, or bare numbers come without `codes`.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     if class_folders(found.tree):
-        folders = known_folders(found.tree, "FED-RO", codes)
-        take_folders(found, folders, codes or SEVEN_CLASSES)
-        outside(found, folders)
+        take_classes(found, "FED-RO", codes)
         found.samples = [replace(sample, split="test") for sample in found.samples]
         found.notes.clear()
     else:
@@ -285,7 +268,7 @@ def read_fedro(root: Path, codes: str | None) -> Listing:
     count = len(found.samples)
     if count != FEDRO_FACES:
         found.notes.append(f"{count:,} faces were found; the paper counts {FEDRO_FACES}.")
-    return found.listing("fed-ro", root)
+    return found.listing("fed-ro")
 
 
 def _read_fedro_list(found: Findings, codes: str | None) -> None:
@@ -293,9 +276,9 @@ def _read_fedro_list(found: Findings, codes: str | None) -> None:
     list_ = next((path for path in tree.paths if _is_list(tree, path)), None)
     if list_ is None:
         expected = "class folders such as happy, or a list of lines 'path label'"
-        raise not_the_set(tree, "FED-RO", expected)
+        raise found.not_the_set("FED-RO", expected)
     rows = [(place, *_path_and_label(line)) for place, line in _lines(tree, list_)]
-    must_have_a_map(tree.root, (label for *_, label in rows), codes)
+    found.must_have_a_map((label for *_, label in rows), codes)
     named: set[str] = set()
     by_name = {PurePosixPath(path).name.lower(): path for path in tree.pictures()}
     for place, name, code in rows:
@@ -316,5 +299,5 @@ def _path_and_label(line: str) -> tuple[str, str]:
 def _is_list(tree: Tree, path: str) -> bool:
     if PurePosixPath(path).suffix.lower() not in FEDRO_LISTS:
         return False
-    first = next(iter(tree.lines(path)), "")
+    first = next((line for _, line in _lines(tree, path)), "")
     return bool(first) and PurePosixPath(_path_and_label(first)[0]).suffix.lower() in PICTURES

@@ -9,13 +9,7 @@ from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.people import give_splits
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    must_have_a_map,
-    not_the_set,
-    read_code,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
 from latent_ofer.datasets.readers.folders import ClassFolder, class_folders, take_folders
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
@@ -80,7 +74,7 @@ def _read(
 ) -> Listing:
     """Read a set by a pattern of names, of which some parts tell the person, some are tags."""
     own, title = codes or name, name.upper()
-    found = Findings(Tree(root))
+    found = Findings(root)
     for path in found.tree.pictures():
         stem = path.rpartition("/")[2].rpartition(".")[0].upper()
         with found.telling():
@@ -96,9 +90,9 @@ def _read(
             known = {part: match[part] for part in tags}
             found.samples.append(Sample(path, "train", label, match["code"], subject, tags=known))
     if not found.samples:
-        raise not_the_set(found.tree, title, f"pictures with names such as {example}")
+        raise found.not_the_set(title, f"pictures with names such as {example}")
     give_splits(found, name, stratum)
-    return found.listing(name, root)
+    return found.listing(name)
 
 
 def read_ckplus(root: Path, codes: str | None) -> Listing:
@@ -119,7 +113,7 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
         When no picture is named as CK+ names them, or when class folders are bare digits and no
         codes are given.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     own = codes or "ck+"
     emotions = _emotion_files(found.tree)
     if not emotions and (folders := class_folders(found.tree)):
@@ -128,15 +122,14 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
     if emotions:
         return _ckplus_official(found, sequences, emotions, own)
     if not sequences:
-        raise not_the_set(
-            found.tree,
+        raise found.not_the_set(
             "CK+",
             "cohn-kanade-images/S005/001/S005_001_00000001.png with "
             "Emotion/S005/001/S005_001_00000011_emotion.txt, or class folders such as anger",
         )
     why = f"no file *{EMOTION_END} anywhere, expected one for a labelled sequence."
     found.wrong("missing_folder", "Emotion", why)
-    return found.listing("ck+", root)
+    return found.listing("ck+")
 
 
 def _emotion_files(tree: Tree) -> dict[Key, list[str]]:
@@ -193,7 +186,7 @@ def _ckplus_official(
     )
     unnamed = [path for path in found.tree.pictures() if _frame(path) is None]
     found.unlisted(unnamed, "named as CK+ names frames")
-    return found.listing("ck+", found.tree.root)
+    return found.listing("ck+")
 
 
 def _code(tree: Tree, path: str) -> str:
@@ -218,9 +211,8 @@ def _labelled_frames(frames: Sequence[str], key: Key, label: int | None, code: s
 
 
 def _ckplus_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | None) -> Listing:
-    root = found.tree.root
     bare = (folder.name for folder in folders if folder.is_digits for _ in folder.pictures)
-    must_have_a_map(root, bare, codes)
+    found.must_have_a_map(bare, codes)
     found.notes.append("A copy in class folders.")
     take_folders(found, folders, codes or "ck+", lambda path: "train", OPTIONAL)
     samples, found.samples = found.samples, []
@@ -237,6 +229,6 @@ def _ckplus_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | N
             )
             found.wrong("bad_name", sample.path, why)
     if not found.samples:
-        raise not_the_set(found.tree, "CK+", "frames with names such as S010_004_00000017.png")
+        raise found.not_the_set("CK+", "frames with names such as S010_004_00000017.png")
     give_splits(found, "ck+")
-    return found.listing("ck+", root)
+    return found.listing("ck+")

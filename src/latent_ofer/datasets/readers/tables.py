@@ -6,16 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
-from latent_ofer.datasets.readers.findings import (
-    Fault,
-    Findings,
-    must_have_a_map,
-    not_the_set,
-    read_label,
-    read_landmarks,
-)
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_label, read_landmarks
 from latent_ofer.datasets.readers.folders import SPLITS
-from latent_ofer.datasets.tree import FolderPictures, Tree, decoded_text
+from latent_ofer.datasets.tree import FolderPictures, decoded_text
 from latent_ofer.errors import DataError
 
 COLUMNS: Final[Mapping[str, Sequence[str]]] = {
@@ -32,7 +25,6 @@ INDEX: Final = "index.csv"
 TAGS: Final = ("source", "age", "sex", "race", "kind")
 GREY_SOURCES: Final = frozenset({"lfw", "imfdb"})
 """Sources whose photos are grey, though rounding leaves their channels a little apart."""
-ARCHIVE_SPLITS: Final[Mapping[str, Split]] = {"train": "train", "val": "val", "test": "test"}
 
 
 def read_table(root: Path, codes: str | None) -> Listing:
@@ -55,9 +47,8 @@ def read_table(root: Path, codes: str | None) -> Listing:
     header, lines, rows = _rows(root)
     where = _columns(header, root)
     labels = [row[where["label"]] for row in rows if len(row) == len(header)]
-    must_have_a_map(root, labels, codes)
-    pictures = FolderPictures(root.parent)
-    found = Findings(Tree(root.parent))
+    found, pictures = Findings(root, root.parent), FolderPictures(root.parent)
+    found.must_have_a_map(labels, codes)
     for line, row in zip(lines, rows, strict=True):
         place = f"{root.name}:{line}"
         with found.telling():
@@ -66,7 +57,7 @@ def read_table(root: Path, codes: str | None) -> Listing:
             found.listed(place, path, sample.path, sample)
     if "split" not in where:
         found.notes.append("No column split: every picture is in the split test.")
-    return found.listing("table", root, pictures)
+    return found.listing("table", pictures)
 
 
 def _sample(
@@ -155,11 +146,11 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
     DataError
         Where there is no ``index.csv``, or it lacks the columns path and split.
     """
-    found = Findings(Tree(root))
+    found = Findings(root)
     tree = found.tree
     index = tree.highest(INDEX)
     if index is None:
-        raise not_the_set(tree, "archive of aligned faces", INDEX)
+        raise found.not_the_set("archive of aligned faces", INDEX)
     rows = csv.DictReader(tree.text(index).splitlines(), restval="")
     if not {"path", "split"} <= set(rows.fieldnames or ()):
         raise DataError(f"{root}: {index}: the header lacks the columns path and split.")
@@ -170,9 +161,9 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
         path = tree.find(base + row["path"])
         named.add(path or "")
         with found.telling():
-            split = ARCHIVE_SPLITS.get(row["split"].strip().lower())
+            split = SPLITS.get(row["split"].strip().lower())
             if split is None:
-                why = f'split "{row["split"]}" is none of {", ".join(ARCHIVE_SPLITS)}.'
+                why = f'split "{row["split"]}" is none of train, val and test.'
                 raise Fault("unknown_code", place, why)
             code = row.get("expression", "").strip()
             label = read_label(code, codes, place)
@@ -192,4 +183,4 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
             found.listed(place, path, base + row["path"], sample)
     left = [path for path in tree.pictures(base) if path not in named]
     found.unlisted(left, f"named in {index}")
-    return found.listing("faces", root)
+    return found.listing("faces")
