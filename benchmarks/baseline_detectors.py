@@ -27,7 +27,8 @@ def baseline_detectors(runs: Path, config: str) -> Sequence[Detector]:
 
     def load() -> Method:
         # Here, not above: the shipped detectors are measured without torch.
-        from latent_ofer.detector.baselines import KINDS, NAMES, STAGE, load_detector_baselines
+        from latent_ofer.detector.baselines import NAMES, STAGE, load_detector_baselines
+        from latent_ofer.detector.one_class import KINDS
         from latent_ofer.training.checkpoint import WEIGHTS
 
         baselines = load_detector_baselines(runs, config)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from latent_ofer.evaluation.conditions import Mask
 from latent_ofer.evaluation.detection_figures import Floats, Scored
 from latent_ofer.occlusion.patches import GRID
 
@@ -29,13 +30,18 @@ def errors_by_place(s: Scored) -> dict[str, list[list[float | None]]]:
     -------
     dict
         14 x 14 each: ``"false_positive"``, share of the clean copies' patches above the
-        threshold; ``"miss"``, share of the hidden patches not above it, None where no object
-        ever was.
+        threshold; ``"miss"``, share of the hidden patches not above it; None where no patch
+        counts, or no object ever was.
     """
-    hidden = (s.used & s.hidden).sum(axis=0)
-    missed = (s.used & s.hidden & ~s.occluded_above).sum(axis=0)
-    miss = [int(m) / int(h) if h else None for m, h in zip(missed, hidden, strict=True)]
+    clean, hidden = s.clean_used, s.used & s.hidden
     return {
-        "false_positive": s.clean_above.mean(axis=0).reshape(GRID, GRID).tolist(),
-        "miss": [miss[start : start + GRID] for start in range(0, GRID**2, GRID)],
+        "false_positive": _shares(s.clean_above & clean, clean),
+        "miss": _shares(~s.occluded_above & hidden, hidden),
     }
+
+
+def _shares(some: Mask, of: Mask) -> list[list[float | None]]:
+    """Of the patches (n, 196) at each place."""
+    sums = zip(some.sum(axis=0), of.sum(axis=0), strict=True)
+    shares = [int(part) / int(whole) if whole else None for part, whole in sums]
+    return [shares[start : start + GRID] for start in range(0, GRID**2, GRID)]

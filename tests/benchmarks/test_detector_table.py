@@ -11,6 +11,7 @@ from detector_curves import errors_by_place, roc
 from detector_table import differences, evaluate_table1, table1_figures
 
 from detecting import bench_for, blind, figures_of, greenness, looking, photos, resamples
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.detector.scores import auroc, average_precision
 from latent_ofer.evaluation.answers import Method
 from latent_ofer.evaluation.detection_figures import Areas, Scored
@@ -35,6 +36,22 @@ def test_figures_are_those_of_each_detector_alone_and_differences_are_paired(
         report["default"]["colour"]["auroc"]["value"] - report["paper"]["colour"]["auroc"]["value"]
     )
     assert "default_better_by" not in report["default"]["colour"]
+
+
+def test_the_replicated_border_of_photos_counts_for_no_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borders = np.zeros((6, 196), dtype=bool)
+    borders[:, :70] = True
+    monkeypatch.setattr(FacePool, "borders", borders)
+    bench = bench_for(photos(6), tmp_path)
+    both = [looking(greenness), looking(blind, name="paper")]
+    report = table1_figures({"colour": bench}, both)
+    for one in both:
+        whole, found = one.scored(bench), report[one.name]["colour"]
+        expected = figures_of(whole.without(borders), bench.intervals())
+        assert {key: found[key] for key in expected} == expected
+        assert expected != figures_of(whole, bench.intervals())
 
 
 def test_photos_of_one_person_are_drawn_together(tmp_path: Path) -> None:
@@ -137,13 +154,16 @@ def test_errors_are_counted_where_they_are() -> None:
     used[:] = True
     hidden[0, [0, 15]] = hidden[1, 15] = True
     used[1, 0] = False
-    clean_above[1, 3] = True  # raised on a clean copy
+    clean_above[1, 3:6] = True  # raised on a clean copy
+    clean_used = ~nothing
+    clean_used[0, 4] = clean_used[0, 5] = clean_used[1, 5] = False
     above[0, 15] = True  # found on one of two
     scores = np.zeros((2, 196), dtype=np.float32)
-    s = Scored(scores, scores, clean_above, above, hidden, used, ~nothing)
+    s = Scored(scores, scores, clean_above, above, hidden, used, clean_used)
     places = errors_by_place(s)
     false, miss = places["false_positive"], places["miss"]
-    assert false[0][3] == 0.5 and np.sum(false) == 0.5
+    assert false[0][3:6] == [0.5, 1, None]
+    assert sum(value or 0 for row in false for value in row) == 1.5
     assert miss[0][0] == 1 and miss[1][1] == 0.5
     assert miss[5][5] is None
 
