@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,10 @@ def test_each_figure_is_measured_on_barely_trained_networks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ["--data", trained.data, "--cache", tmp_path, "--weights", trained.weights]
+    # Twenty repeats of a batch take seconds.
+    monkeypatch.setattr(
+        engines, "evaluate_detection_speed", partial(evaluate_detection_speed, repeats=1)
+    )
     monkeypatch.setattr("sys.argv", ["engines.py", figure, *map(str, words)])
     engines.main()
     report = json.loads(capsys.readouterr().out)
