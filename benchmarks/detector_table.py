@@ -1,8 +1,9 @@
 """Table 1: every detector on the same patches (paper, Table 1; protocols, *Detection test*)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,7 @@ from latent_ofer.evaluation.report import (
     write_report,
 )
 from latent_ofer.files import write_text
+from latent_ofer.weights_folder import Thresholds
 
 PAPER: Final = {
     "one_class_svm": {"accuracy": 91.1, "precision": 90.2, "recall": 89.4},
@@ -59,13 +61,18 @@ COLUMNS: Final = (
         "one_class_better_by_average_precision", "one-class minus this, average precision", 1, 3
     ),
 )
+AT_THRESHOLD: Final = ("accuracy", "precision", "recall", FALSE_POSITIVES)
+Radii = Mapping[str, float]
+"""Score above which a patch is hidden by a detector's own rule, of those that have one."""
 BY_GROUP: Final = tuple(
     column for column in COLUMNS if column.key in ("auroc", "recall", FALSE_POSITIVES)
 )
 
 
 def table1_figures(
-    benches: Mapping[str, Bench], detectors: Sequence[Detector]
+    benches: Mapping[str, Bench],
+    detectors: Sequence[Detector],
+    radii: Radii = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
     """Everything that is measured, by detector; the shipped default is the first.
 
@@ -77,6 +84,7 @@ def table1_figures(
 
         - ``"by_group"``: those of `by_group`,
         - ``"default_better_by"`` and so on: that detector's figure minus this one's, paired,
+        - ``"by_radius"``: for those with a radius, the figures `AT_THRESHOLD` by it,
         - ``"roc"``: ``{"false_positive", "recall"}``, points of the curve,
         - ``"errors_by_place"``: ``{"false_positive", "miss"}``, 14 x 14 each;
 
@@ -100,6 +108,12 @@ def table1_figures(
             row["by_group"] = by_group(some, members, among)
             row["roc"], row["errors_by_place"] = roc(some), errors_by_place(some)
             report[name][kind] = row | differences(name, areas)
+        for one in able:
+            if one.name in radii:
+                rule = Thresholds(radii[one.name], radii[one.name])
+                decided = replace(one, thresholds=rule).scored(bench).without(borders)
+                by_radius = figures(decided, areas[one.name], among)
+                report[one.name][kind]["by_radius"] = {key: by_radius[key] for key in AT_THRESHOLD}
     return report | {
         one.name: {"missing": one.method.note} for one in detectors if one.thresholds is None
     }
@@ -119,7 +133,10 @@ def differences(name: str, areas: Mapping[str, Areas]) -> dict[str, dict[str, fl
 
 
 def evaluate_table1(
-    benches: Mapping[str, Bench], detectors: Sequence[Detector], folder: Path
+    benches: Mapping[str, Bench],
+    detectors: Sequence[Detector],
+    folder: Path,
+    radii: Radii = MappingProxyType({}),
 ) -> Table:
     """Measure all detectors and write the report.
 
@@ -133,7 +150,7 @@ def evaluate_table1(
         Gets `summary.json`, `table.md`, `groups.md` (the shipped detector's; the others' groups
         are in `summary.json`), ROC curves and maps of where detectors err.
     """
-    found = table1_figures(benches, detectors)
+    found = table1_figures(benches, detectors, radii)
     titles = {name: TITLES.get(name, name) for name in found}
     shipped = next(iter(found))
     titles[shipped] = f"shipped detector ({titles[shipped]})"
@@ -146,6 +163,10 @@ def evaluate_table1(
             else:
                 keys = [column.key for column in COLUMNS if column.key in one[kind]]
                 rows.append(Row(title, {key: one[kind][key] for key in keys}, paper))
+                if "by_radius" in one[kind]:
+                    rows.append(
+                        Row(f"{title}, decided by its radius", one[kind]["by_radius"], paper)
+                    )
     first = next(iter(benches.values()))
     table = Table(
         "table1",

@@ -16,7 +16,7 @@ from latent_ofer.detector.scores import auroc, average_precision
 from latent_ofer.evaluation.answers import Method
 from latent_ofer.evaluation.detection_figures import Areas, Scored
 from latent_ofer.evaluation.detectors import Detector
-from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
 
 
 def test_figures_are_those_of_each_detector_alone_and_differences_are_paired(
@@ -52,6 +52,18 @@ def test_the_replicated_border_of_photos_counts_for_no_detector(
         expected = figures_of(whole.without(borders), bench.intervals())
         assert {key: found[key] for key in expected} == expected
         assert expected != figures_of(whole, bench.intervals())
+
+
+def test_a_detector_with_a_radius_is_decided_by_it_in_a_row_of_its_own(tmp_path: Path) -> None:
+    bench, one = bench_for(photos(4), tmp_path / "answers"), looking(greenness)
+    table = evaluate_table1({"colour": bench}, [one], tmp_path, {one.name: 0.6})
+    first, second = table.rows
+    assert second.name == f"{first.name}, decided by its radius"
+    rule = looking(greenness, Thresholds(0.6, 0.6)).scored(bench)
+    expected = figures_of(rule, bench.intervals())
+    assert second.figures == {key: expected[key] for key in second.figures}
+    assert second.figures["recall"] != first.figures["recall"]
+    assert "auroc" not in second.figures
 
 
 def test_photos_of_one_person_are_drawn_together(tmp_path: Path) -> None:
