@@ -18,6 +18,8 @@ from latent_ofer.datasets.cache import NoRoomError
 from latent_ofer.images.damage import DamagedError
 from latent_ofer.images.load import load_image
 from latent_ofer.locks import InUseError
+from latent_ofer.predict.journal import UnfinishedError
+from latent_ofer.predict.run import TooManyErrorsError
 from onnx_folder import write_folder
 
 PROBLEMS = [
@@ -31,6 +33,8 @@ PROBLEMS = [
     errors.TrainingError("the loss is nan"),
     NoRoomError("the disk is full"),
     InUseError("out: in use by another run"),
+    TooManyErrorsError("more than 3 images cannot be used"),
+    UnfinishedError("out: an unfinished run of other images"),
 ]
 
 

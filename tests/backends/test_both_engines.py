@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from archives import Trained
 from helpers import drawn_face
-from latent_ofer.backends.export import tensor_places
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.backends.torch import TorchBackend, load_networks
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train_fusion import load_fusion
+from latent_ofer.tensor_file import tensor_places
 from latent_ofer.trained import best_on_dev, trained_networks
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
 
@@ -139,9 +139,10 @@ def test_places_are_where_the_tensors_lie(folder: WeightsFolder) -> None:
     kinds = {"F16": np.float16, "F32": np.float32, "I64": np.int64}
     with safe_open(path, framework="np") as bundle:
         assert set(places) == set(bundle.keys())
-        for name, (dtype, offset, length) in places.items():
+        for name, place in places.items():
             value = bundle.get_tensor(name)
-            read = np.frombuffer(content[offset : offset + length], kinds[dtype])
+            raw = content[place.offset : place.offset + place.length]
+            read = np.frombuffer(raw, kinds[place.dtype])
             assert np.array_equal(read.reshape(value.shape), value), name
 
 
@@ -155,9 +156,10 @@ def test_graphs_point_into_the_weights_file_and_hold_no_weights(
     for tensor in graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
             entry = {item.key: item.value for item in tensor.external_data}
-            dtype, offset, length = places[tensor.name]
-            assert entry == {"location": WEIGHTS, "offset": str(offset), "length": str(length)}
-            assert int(np.prod(tensor.dims)) * WIDTHS[dtype] == length
+            place = places[tensor.name]
+            where = {"offset": str(place.offset), "length": str(place.length)}
+            assert entry == {"location": WEIGHTS, **where}
+            assert int(np.prod(tensor.dims)) * WIDTHS[place.dtype] == place.length
             pointing += 1
         else:
             near = tensor.name.endswith("place.far")  # a constant, which no file of weights holds

@@ -71,7 +71,7 @@ def test_names_that_the_terminal_cannot_write_become_escapes(
     rows = (tmp_path / NAME / "results.jsonl").read_text().splitlines()
     assert [json.loads(row)["status"] for row in rows] == ["ok", "error"]
     told = listener.getvalue().decode(encoding)
-    assert len(told.splitlines()) == 1
+    assert told.count("results.jsonl" if stream == "stdout" else "missing") >= 1
     if stream == "stdout":
         assert ("\\u2192" in told) == (encoding in ("ascii", "cp1252"))
         assert told.rstrip().endswith("results.jsonl")

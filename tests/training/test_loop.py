@@ -123,7 +123,8 @@ def _handled(number: int, handler: Callable[[int, object], object]) -> Iterator[
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     tiny = Tiny(tmp_path, recipe())
     tiny.stop_at, tiny.stop = 4, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)]
-    with pytest.raises(KeyboardInterrupt):
+    handled = _handled(signal.SIGINT, signal.default_int_handler)
+    with handled, pytest.raises(KeyboardInterrupt):
         fit(tiny.job, recipe(), False, quiet=True)
     assert len(tiny.before) == 4
 
