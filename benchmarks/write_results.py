@@ -250,6 +250,55 @@ def _opened(kind: Report) -> str:
     return f"{kind['opened_s']:.2f} ({kind['opened_slowest_s']:.2f})"
 
 
+def any_file() -> str:
+    """Damaged, odd and turned files."""
+    report = read("any-file")
+    found, suite, turned, cut = (report[k] for k in ("malformed", "pngsuite", "turned", "cut"))
+    whole, n = report["whole"], found["files"]
+    ways = [turned["as_it_is"], turned["with_a_cup"]]
+    slow = f"{found['slowest_s'][0]}; {found['decoder_peak_mib']:.0f}"
+    off = f"{len(suite['good_but_off'])}; {len(suite['bad_but_read'])}"
+    expressions = " and ".join(str(len(way["expressions"])) for way in ways)
+    spread = " and ".join(f"{way['largest_difference_of_a_probability']:.3f}" for way in ways)
+    rows: list[tuple[str, int, Any]] = [
+        ("malformed: read or refused, unlike their list", n, len(found["not_as_wanted"])),
+        ("malformed: slowest, s; peak memory of their process, MiB", n, slow),
+        ("malformed: rows that `predict` wrote", n, found["predict"]["rows"]),
+        ("PngSuite: good files off by more than a level; bad ones read", 175, off),
+        ("EXIF orientations, without and with a cup: expressions", 8, expressions),
+        ("EXIF orientations: largest difference of a probability", 8, spread),
+        ("cut, with and without end mark, or a hole: read", cut["tried"], len(cut["read"])),
+        ("whole files: refused", whole["tried"], len(whole["refused"])),
+    ]
+    if large := report.get("closeups"):
+        told = "faces at 600-4,000 px: not found once"
+        rows.append((told, large["faces"], len(large["not_once"])))
+    return table(["figure", "n files", "value"], [[str(cell) for cell in row] for row in rows])
+
+
+def long_runs() -> str:
+    """Runs of `predict` that were killed, watched and measured; those that were made."""
+    report, rows = read("long-runs"), []
+    if found := report.get("killed"):
+        told = f"{found['images']} crops, {found['bad']} bad, killed {found['kills']} times: rows"
+        same = "" if found["same_rows"] else "**not** "
+        rows.append([told, f"{found['rows']}, {same}those of a run that was not"])
+    if found := report.get("watched"):
+        outside = len(found["written_outside"]) + len(found["left_in_home_and_temporary"])
+        told = f"{found['photos']} photos, no CI, empty home: sockets; files elsewhere"
+        rows.append([told, f"{len(found['sockets'])}; {outside}"])
+    if found := report.get("two"):
+        codes = " and ".join(map(str, found["exit_codes"]))
+        rows.append(["two runs on one folder, each process number 1: exit codes", codes])
+    if found := report.get("start"):
+        rows.append(["one photo, from command to end, s, median", str(found["median_s"])])
+    if found := report.get("rate"):
+        told = f"{found['crops']} crops: rate, of the bare pipeline's; memory, 2nd and last quarter"
+        memory = f"{found['second_quarter_mib']:.0f} and {found['last_quarter_mib']:.0f} MiB"
+        rows.append([told, f"{found['predict_per_s']}/s, {found['ratio']:.0%}; {memory}"])
+    return table(["figure", "value"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-patches": real_patches,
@@ -262,6 +311,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "groups": groups,
     "occluders": occluders,
     "report": report_page,
+    "any-file": any_file,
+    "long-runs": long_runs,
 }
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 

@@ -90,3 +90,15 @@ def test_torch_and_onnxruntime_answer_alike(
 
 def test_the_weights_fit_in_sixty_megabytes() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 60_000_000
+
+
+def test_a_face_gives_the_very_same_answer_alone_and_in_any_batch(
+    model: LatentOFER, photo: np.ndarray, covered: tuple[np.ndarray, np.ndarray]
+) -> None:
+    crops = [covered[0][40:340, 100:400], photo[40:340, 100:400], covered[0], photo]
+    together = model.predict(crops, crops=True)
+    for size in (1, 3):
+        for apart, face in zip(
+            model.predict(crops, crops=True, batch_size=size), together, strict=True
+        ):
+            assert apart[0].to_dict() == face[0].to_dict()

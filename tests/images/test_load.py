@@ -216,6 +216,17 @@ def test_a_jpeg_that_repaints_itself_without_end_is_refused() -> None:
     assert code_of(data[:-2] + b"\xff\xda\0\x08\x01\x01\0\0\0\0" * 100 + b"\xff\xd9") == "corrupt"
 
 
+def test_the_same_bytes_are_refused_in_the_same_words() -> None:
+    data = encoded(Image.fromarray(FACE), "PNG")
+    messages = set()
+    for _ in range(2):
+        with pytest.raises(ImageError) as caught:
+            load_image(data[:12] + bytes(8) + data[20:])
+        messages.add(caught.value.message)
+    (message,) = messages
+    assert "0x" not in message
+
+
 def test_damaged_pixels_are_corrupt() -> None:
     data = bytearray(encoded(Image.fromarray(FACE), "PNG"))
     data[len(data) // 2] ^= 0xFF

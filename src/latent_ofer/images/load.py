@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from latent_ofer.errors import ImageError, image_error
 from latent_ofer.images import formats
@@ -284,4 +284,6 @@ def _unsupported(kind: str, name: str | None) -> ImageError:
 
 
 def _one_line(problem: Exception) -> str:
+    if isinstance(problem, UnidentifiedImageError):
+        return "its header makes no sense"  # Pillow's words have an address, other ones every time
     return " ".join(str(problem).split())[:120] or type(problem).__name__
