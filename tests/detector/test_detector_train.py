@@ -95,7 +95,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(24):
             face, points = drawn_face(48, seed=100 + i)
             face = of_split(face[..., 0], "dev" if i % 6 == 0 else "train")
-            name = f"fer{i:07d}.png"
+            name = f"fer9{i:06d}.png"
             bundle.writestr(f"FER2013Train/{name}", encoded(face))
             place = dict(zip(LANDMARKS, points.ravel().round(2), strict=True))
             rows.append({"file": f"FER2013Train/{name}", **place, "score": 1})
@@ -169,11 +169,17 @@ def test_dev_area_is_one_for_scores_that_are_the_labels() -> None:
     covered[0, 30:70, 30:70] = True
     covered[1, 3:9, 50:60] = True
     nothing = np.zeros((0, 112, 112, 3), dtype=np.uint8)
-    dev = DevFaces(nothing, np.zeros((0, 196), dtype=bool), nothing, covered)
+    streaks = np.zeros((3, 196), dtype=bool)
+    dev = DevFaces(nothing, streaks, nothing, covered)
     share = covered.reshape(2, 14, 8, 14, 8).mean(axis=(2, 4)).reshape(2, 196)
     assert dev.auroc((share >= 0.25).astype(np.float32)) == 1
     # Border patches at either end of the scores change nothing.
     assert dev.auroc(np.where(share > 0, 1, 0).astype(np.float32)) == 1
+    # Nor do those of a photo's replicated border.
+    streaks[0, 0] = True
+    assert dev.auroc(np.where(np.arange(196) == 0, 9, share >= 0.25).astype(np.float32)) < 1
+    streaks[1, 0] = True
+    assert dev.auroc(np.where(np.arange(196) == 0, 9, share >= 0.25).astype(np.float32)) == 1
 
 
 def test_thresholds_let_one_grey_patch_in_a_hundred_pass_and_fewer_in_colour() -> None:
@@ -227,7 +233,10 @@ def test_training_leaves_all_detectors_in_one_file(runs: Path, config: str, data
     weights = load_weights(runs / "detector")
     assert not any("mae." in name for name in weights.tensors)
     assert list(weights.about["parents"]) == ["mae"]
-    assert sorted(weights.about["data"]) == ["faces.zip", "ferplus.zip", "occluders.zip"]
+    assert sorted(weights.about["data"]) == [
+        *("cover_outlines.csv", "covers.csv"),
+        *("faces.zip", "ferplus.zip", "occluders.zip"),
+    ]
     assert set(weights.about["dev_auroc"]) == {"synthetic", "one-class", "paper"}
 
 

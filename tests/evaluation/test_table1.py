@@ -12,6 +12,7 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
+from latent_ofer.evaluation import table1
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import scored
 from latent_ofer.evaluation.detection_figures import figures
@@ -86,6 +87,23 @@ def test_figures_are_those_of_the_detection_test(tmp_path: Path) -> None:
     assert "default_better_by" not in report["default"]["colour"]
 
 
+def test_the_replicated_border_of_photos_counts_for_no_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, both = FacePool([photos(6)]), [detectors("default", greenness), detectors("paper", blind)]
+    streaks = np.zeros((6, 196), dtype=bool)
+    streaks[:, :70] = True
+    monkeypatch.setattr(table1, "pool_streaks", lambda *_: streaks)
+    kept = measured_kind(pool, CUTOUTS, both, tmp_path, SETTINGS)
+    report = table({"colour": kept}, both, seed=3)
+    for name, look in (("default", greenness), ("paper", blind)):
+        alone = scored(pool, np.arange(6), CUTOUTS, look, Thresholds(0.3, 0.3), seed=7)
+        counts = resample_counts(6, np.random.default_rng(3))
+        expected = figures(alone.without(streaks), counts)
+        assert {key: report[name]["colour"][key] for key in expected} == expected
+        assert expected != figures(alone, counts)
+
+
 def test_scores_are_made_once_and_anew_for_other_weights_or_settings(tmp_path: Path) -> None:
     pool = FacePool([photos(4)])
     asked: list[str] = []
@@ -132,7 +150,7 @@ def test_grey_copies_are_held_against_the_grey_threshold() -> None:
     grey = np.array([[True, False], [True, True]])
     truth = Truth(one, one, np.array(["a", "b"]), np.array([0.1, 0.2]), grey)
     scores = np.full((2, 2, 4), 0.5, dtype=np.float32)
-    s = against(truth, scores, Thresholds(colour=0.4, grey=0.6))
+    s = against(truth, one, scores, Thresholds(colour=0.4, grey=0.6))
     assert s.clean_above.any(axis=1).tolist() == [False, True]
     assert s.occluded_above.any(axis=1).tolist() == [False, False]
 
@@ -150,7 +168,7 @@ def made_up(faces: int = 60, seed: int = 0) -> tuple[Truth, np.ndarray]:
 
 def test_the_area_under_the_points_of_the_curve_is_the_auroc() -> None:
     truth, scores = made_up()
-    s = against(truth, scores, Thresholds(0.5, 0.5))
+    s = against(truth, np.ones_like(truth.used), scores, Thresholds(0.5, 0.5))
     curve = roc(s)
     false, recall = curve["false_positive"], curve["recall"]
     assert false[0] == 0 and false[-1] == recall[-1] == 1
@@ -165,12 +183,15 @@ def test_errors_are_counted_where_they_are() -> None:
     truth.used[:] = True
     truth.hidden[0, [0, 15]] = truth.hidden[1, 15] = True
     truth.used[1, 0] = False
+    photo = np.ones((2, 196), dtype=bool)
+    photo[0, 4] = photo[:, 5] = False
     scores = np.zeros((2, 2, 196), dtype=np.float32)
-    scores[0, 1, 3] = 1  # raised on a clean copy
+    scores[0, 1, 3:6] = 1  # raised on a clean copy
     scores[1, 0, 15] = 1  # found on one of two
-    places = errors_by_place(against(truth, scores, Thresholds(0.5, 0.5)))
+    places = errors_by_place(against(truth, photo, scores, Thresholds(0.5, 0.5)))
     false, miss = places["false_positive"], places["miss"]
-    assert false[0][3] == 0.5 and np.sum(false) == 0.5
+    assert false[0][3:6] == [0.5, 1, None]
+    assert sum(value or 0 for row in false for value in row) == 1.5
     assert miss[0][0] == 1 and miss[1][1] == 0.5
     assert miss[5][5] is None
 

@@ -23,7 +23,7 @@ from latent_ofer.training.recipe import load_recipe
 
 STAGE = "detector"
 PAPER_RUN = "detector_paper"
-NEEDS: tuple[Need, ...] = ("faces", "objects")
+NEEDS: tuple[Need, ...] = ("faces", "objects", "covers")
 PARENT = "mae"
 PLACE_RUN = "detector_place"
 

@@ -1,7 +1,7 @@
 """Table 1: every detector on the same patches (paper, Table 1; protocols, *Detection test*)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,18 @@ from latent_ofer.backends.choose import BackendName, open_backend
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
+from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import SEED
-from latent_ofer.evaluation.detection_figures import Floats, Scored, by_group, face_groups, figures
+from latent_ofer.evaluation.detection_figures import (
+    Floats,
+    Mask,
+    Scored,
+    by_group,
+    face_groups,
+    figures,
+)
 from latent_ofer.evaluation.detector_differences import BASELINES, areas, differences
 from latent_ofer.evaluation.grouping import Members, occluder_groups
 from latent_ofer.evaluation.patch_scores import (
@@ -48,6 +56,8 @@ class Kind:
     Attributes
     ----------
     truth : Truth
+    photo : (n, 196) bool
+        Patches of both copies that count: not the replicated border of a photo.
     scores : dict of str to (2, n, 196) float
         Of the clean copies and the occluded ones, by the name of the detector.
     people : list of n str
@@ -57,6 +67,7 @@ class Kind:
     """
 
     truth: Truth
+    photo: Mask
     scores: dict[str, Floats]
     people: list[str]
     members: Members
@@ -70,9 +81,10 @@ def measured_kind(
     settings: Settings,
 ) -> Kind:
     """Score both copies of the faces of a pool, or read what is in the cache."""
-    truth, scores = read_scores(pool, cutouts, detectors, cache, settings)
+    truth, scores = read_scores(pool, cutouts, detectors, cache / "patch_scores", settings)
+    photo = ~pool_streaks(pool, cache)
     members = face_groups(pool) | occluder_groups(truth.category.tolist(), truth.coverage)
-    return Kind(truth, scores, pool.people, members)
+    return Kind(replace(truth, used=truth.used & photo), photo, scores, pool.people, members)
 
 
 def shipped_names(folder: WeightsFolder) -> list[str]:
@@ -106,7 +118,8 @@ def baseline_detectors(runs: Path, config: str) -> Detectors:
         Without torch.
     """
     # Here, not above: the shipped detectors are measured without torch.
-    from latent_ofer.detector.baselines import KINDS, NAMES, STAGE, load_detector_baselines
+    from latent_ofer.detector.baselines import NAMES, STAGE, load_detector_baselines
+    from latent_ofer.detector.one_class import KINDS
     from latent_ofer.training.checkpoint import WEIGHTS
 
     baselines = load_detector_baselines(runs, config)
@@ -162,10 +175,9 @@ def evaluate_table1(
         "version": version("latent-ofer"),
     }
     pool, cutouts = sources.pool("val"), sources.cutouts("val")
-    cache = sources.cache / "patch_scores"
     kinds = {
         kind: measured_kind(
-            subset(faces, limit, seed), cutouts, detectors, cache, settings | {"kind": kind}
+            subset(faces, limit, seed), cutouts, detectors, sources.cache, settings | {"kind": kind}
         )
         for kind, faces in kinds_of(pool).items()
     }
@@ -219,7 +231,7 @@ def table(
                 "thresholds": asdict(thresholds),
             }
             for kind, of_kind in kinds.items():
-                faces = against(of_kind.truth, of_kind.scores[name], thresholds)
+                faces = against(of_kind.truth, of_kind.photo, of_kind.scores[name], thresholds)
                 counts = resamples[kind]
                 row[kind] = figures(faces, counts)
                 row[kind]["by_group"] = by_group(faces, of_kind.members, counts)
@@ -230,8 +242,8 @@ def table(
     return report
 
 
-def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
-    """Scores (2, n, N) of a detector held against its thresholds and the truth."""
+def against(truth: Truth, photo: Mask, scores: Floats, thresholds: Thresholds) -> Scored:
+    """Scores (2, n, N) of a detector held against its thresholds and the truth; see `Kind`."""
     limits = thresholds.of(truth.grey).astype(np.float32)
     above = scores > limits[..., None]
     return Scored(
@@ -241,7 +253,7 @@ def against(truth: Truth, scores: Floats, thresholds: Thresholds) -> Scored:
         above[1],
         truth.hidden,
         truth.used,
-        np.ones_like(truth.used),
+        photo,
         truth.category,
         truth.coverage,
     )
@@ -276,8 +288,13 @@ def errors_by_place(s: Scored) -> dict[str, list[list[float | None]]]:
     """
     hidden = (s.used & s.hidden).sum(axis=0)
     missed = (s.used & s.hidden & ~s.occluded_above).sum(axis=0)
-    miss = [int(m) / int(h) if h else None for m, h in zip(missed, hidden, strict=True)]
+    marked = (s.clean_used & s.clean_above).sum(axis=0)
     return {
-        "false_positive": s.clean_above.mean(axis=0).reshape(GRID, GRID).tolist(),
-        "miss": [miss[start : start + GRID] for start in range(0, GRID**2, GRID)],
+        "false_positive": _shares(marked, s.clean_used.sum(axis=0)),
+        "miss": _shares(missed, hidden),
     }
+
+
+def _shares(some: NDArray[Any], of: NDArray[Any]) -> list[list[float | None]]:
+    shares = [int(m) / int(h) if h else None for m, h in zip(some, of, strict=True)]
+    return [shares[start : start + GRID] for start in range(0, GRID**2, GRID)]
