@@ -90,6 +90,10 @@ learning_rate: 0.001
 widths: [8, 8, 8, 8]
 heads: 2
 head_width: 4
+covered: 0.5
+covers: 4
+kinds: {objects: 0.5, hands: 0.5}
+outlined: 1
 small_epochs: 1
 small_side: 28
 epochs: 2

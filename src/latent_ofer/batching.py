@@ -11,7 +11,7 @@ import numpy as np
 from latent_ofer.crops import Crop
 from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
-from latent_ofer.results import FaceResult, Faces, Outcome
+from latent_ofer.results import UNCERTAIN, FaceResult, Faces, Outcome
 from latent_ofer.stages import Reading, Stages
 
 _PATIENCE: Final = 4
@@ -37,6 +37,7 @@ def outcomes(
     stages: Stages,
     labels: int,
     batch_size: int,
+    abstain_below: float = 0,
 ) -> Iterator[Outcome]:
     """One outcome an image, in order, each as soon as the batches that hold its faces are done.
 
@@ -51,12 +52,12 @@ def outcomes(
         waiting.append(image)
         queue.extend((image, crop) for crop in image.crops)
         while len(queue) >= batch_size:
-            _run([queue.popleft() for _ in range(batch_size)], stages, labels)
+            _run([queue.popleft() for _ in range(batch_size)], stages, labels, abstain_below)
         if queue and len(waiting) >= _PATIENCE * batch_size:
-            _run([queue.popleft() for _ in range(len(queue))], stages, labels)
+            _run([queue.popleft() for _ in range(len(queue))], stages, labels, abstain_below)
         yield from _completed(waiting)
     if queue:
-        _run(list(queue), stages, labels)
+        _run(list(queue), stages, labels, abstain_below)
     yield from _completed(waiting)
 
 
@@ -86,16 +87,21 @@ def _path_of(source: ImageSource) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _run(batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int) -> None:
+def _run(
+    batch: list[tuple[_Waiting, Crop]], stages: Stages, labels: int, abstain_below: float
+) -> None:
     faces = np.stack([crop.face for _, crop in batch])
     readings = stages.read(faces, labels, [crop.aligned_landmarks for _, crop in batch])
     for (image, crop), reading in zip(batch, readings, strict=True):
-        image.results.append(_result(crop, reading))
+        image.results.append(_result(crop, reading, abstain_below))
 
 
-def _result(crop: Crop, reading: Reading) -> FaceResult:
+def _result(crop: Crop, reading: Reading, abstain_below: float) -> FaceResult:
+    likelihood = reading.after.probabilities
+    uncertain = reading.after.confidence < abstain_below
+    best = sorted(likelihood, key=lambda label: -likelihood[label])[:2] if uncertain else []
     return FaceResult(
-        expression=reading.after.expression,
+        expression=UNCERTAIN if uncertain else reading.after.expression,
         confidence=reading.after.confidence,
         probabilities=reading.after.probabilities,
         before=reading.before,
@@ -105,6 +111,7 @@ def _result(crop: Crop, reading: Reading) -> FaceResult:
         landmarks=crop.landmarks,
         face=crop.face,
         reconstruction=reading.reconstruction,
+        alternatives=tuple(best),
     )
 
 

@@ -36,6 +36,7 @@ class _Options(TypedDict, total=False):
     crops: bool
     labels: int
     batch_size: int
+    abstain_below: float
 
 
 class LatentOFER:
@@ -174,6 +175,7 @@ class LatentOFER:
         crops: bool = False,
         labels: int = 8,
         batch_size: int = BATCH,
+        abstain_below: float = 0,
         on_error: OnError = "raise",
     ) -> object:
         """Find every face and read its apparent expression, before and after repair.
@@ -192,6 +194,9 @@ class LatentOFER:
             7 leaves out contempt and renormalises.
         batch_size : int
             Faces that pass the networks at a time, across images.
+        abstain_below : float in [0, 1]
+            A face read with less confidence is "uncertain", its two likeliest labels are
+            `alternatives`; its probabilities stay. 0: never.
         on_error : {"raise", "return"}
             "return" puts an `ImageError` in the place of an image that cannot be used.
 
@@ -210,6 +215,7 @@ class LatentOFER:
             crops=crops,
             labels=labels,
             batch_size=batch_size,
+            abstain_below=abstain_below,
         ):
             if isinstance(outcome, ImageError) and on_error == "raise":
                 raise outcome
@@ -223,6 +229,7 @@ class LatentOFER:
         crops: bool = False,
         labels: int = 8,
         batch_size: int = BATCH,
+        abstain_below: float = 0,
     ) -> Iterator[Outcome]:
         """`predict` for long lists: one outcome an image, in order, as batches fill.
 
@@ -237,8 +244,10 @@ class LatentOFER:
         """
         _check_choice("labels", labels, (8, 7))
         _check_positive("batch_size", batch_size)
+        if not 0 <= abstain_below <= 1:
+            raise ValueError(f"abstain_below must be from 0 to 1; got {abstain_below!r}")
         read = self._reader.whole if crops else self._reader.faces
-        return outcomes(images, read, self._stages, labels, batch_size)
+        return outcomes(images, read, self._stages, labels, batch_size, abstain_below)
 
     def detect(self, face: Pixels) -> Any:
         """Which patches hide an aligned face (S, S, 3) uint8, or each of a batch (B, S, S, 3).

@@ -17,6 +17,9 @@ REGIONS: Final = (
 )
 """The parts of a face that have a name; left and right are those of the image."""
 
+UNCERTAIN: Final = "uncertain"
+"""The expression of a face that is read with less confidence than was asked for."""
+
 _WORTH_NAMING: Final = 0.25
 """Share of a region that must be hidden for `Occlusion.describe` to name it."""
 
@@ -129,6 +132,9 @@ class FaceResult:
         The aligned face.
     reconstruction : (S, S, 3) uint8 RGB
         The repaired face; equal to `face` where nothing is hidden.
+    alternatives : tuple of two str
+        The two likeliest labels, where `expression` is `UNCERTAIN` as `abstain_below` asked for;
+        empty otherwise.
     """
 
     expression: str
@@ -141,6 +147,7 @@ class FaceResult:
     landmarks: FloatArray | None
     face: NDArray[np.uint8]
     reconstruction: NDArray[np.uint8]
+    alternatives: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the two pictures as plain Python, safe for JSON."""
@@ -148,6 +155,7 @@ class FaceResult:
             "expression": self.expression,
             "confidence": self.confidence,
             "probabilities": dict(self.probabilities),
+            "alternatives": list(self.alternatives),
             "before": self.before.to_dict(),
             "occlusion": self.occlusion.to_dict(),
             "attention": _plain(self.attention),

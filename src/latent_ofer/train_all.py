@@ -6,19 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import Encode
 from latent_ofer.backends.torch import TorchBackend
+from latent_ofer.datasets.pool import Covered, FacePool, Pixels
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
 from latent_ofer.detector import train_labelled as labelled
 from latent_ofer.detector.recipe import DetectorRecipe
+from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.occlusion.cutouts import Cutout
+from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser import ablation, calibration, teacher, train_cnn, train_fusion
 from latent_ofer.recogniser import train as recogniser_paper
 from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
@@ -93,6 +99,25 @@ def repair_with(runs: Path, config: str) -> Repair:
     return Stages(TorchBackend(graphs, default), detect.thresholds).repair
 
 
+def _cover_of(
+    pool: FacePool, cutouts: list[Cutout], kinds: Mapping[str, float]
+) -> Callable[[int, np.random.Generator], tuple[Pixels, Covered]]:
+    """What the detector's training puts over faces, for the recogniser's."""
+    nothing = np.zeros((len(pool), GRID**2), dtype=np.bool_)
+    mix = Mix(**{"clean": 0, "objects": 0, "procedural": 0, "patchwork": 0} | dict(kinds))
+    occluder = Occluder(pool, nothing, cutouts, mix)
+
+    def cover(row: int, rng: np.random.Generator) -> tuple[Pixels, Covered]:
+        sample = occluder.sample(row, rng)
+        return sample.face, sample.covered
+
+    return cover
+
+
+def _train_recogniser(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+    return train_cnn.train_cnn(sources, runs, config, resume, _cover_of)
+
+
 def _train_recogniser_paper(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
     repair = repair_with(runs, config)
     return recogniser_paper.train_recogniser(sources, runs, config, resume, repair)
@@ -141,7 +166,7 @@ STAGES: dict[str, Stage] = {
         reconstructor.PARENTS,
         reconstructor.train_reconstructor,
     ),
-    "recogniser": Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), train_cnn.train_cnn),
+    "recogniser": Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), _train_recogniser),
     "fusion": Stage(train_fusion.FusionRecipe, train_fusion.NEEDS, FUSION_PARENTS, _train_fusion),
     "recogniser_paper": Stage(
         RecogniserRecipe, recogniser_paper.NEEDS, recogniser_paper.PARENTS, _train_recogniser_paper

@@ -66,6 +66,25 @@ def test_before_is_the_recogniser_on_the_face_as_it_came_and_after_on_the_repair
     assert after == pytest.approx(face.probabilities, abs=0.01)
 
 
+def test_a_face_read_with_too_little_confidence_is_uncertain_between_two_labels() -> None:
+    model, _ = fake_model()
+    (face,) = model.predict(HIDDEN, crops=True)
+    (unsure,) = model.predict(HIDDEN, crops=True, abstain_below=face.confidence + 0.01)
+    first, second = sorted(face.probabilities, key=lambda label: -face.probabilities[label])[:2]
+    assert unsure.expression == "uncertain" and unsure.alternatives == (first, second)
+    assert unsure.probabilities == face.probabilities and unsure.confidence == face.confidence
+    assert unsure.to_dict()["alternatives"] == [first, second]
+    (sure,) = model.predict(HIDDEN, crops=True, abstain_below=face.confidence)
+    assert sure.expression == first and sure.alternatives == ()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01, float("nan")])
+def test_confidence_to_abstain_below_is_a_probability(share: float) -> None:
+    model, _ = fake_model()
+    with pytest.raises(ValueError, match="abstain_below must be from 0 to 1"):
+        model.predict(FACE, crops=True, abstain_below=share)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_a_face_gives_the_same_answer_alone_and_in_any_batch(batch_size: int) -> None:
     model, backend = fake_model()

@@ -17,6 +17,7 @@ from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.masks import HoleBank
+from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser import train_cnn as train_cnn_module
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
 from latent_ofer.recogniser.train_cnn import (
@@ -26,8 +27,10 @@ from latent_ofer.recogniser.train_cnn import (
     load_cnn,
     patch_masks,
     small_faces,
-    train_cnn,
+    taught,
+    told_patches,
 )
+from latent_ofer.train_all import STAGES
 from latent_ofer.training.checkpoint import load_weights
 from latent_ofer.training.recipe import load_recipe
 
@@ -75,7 +78,7 @@ def runs(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExpressionCNN, "forward", watched)
-        train_cnn(Sources(data, folder / "cache"), folder, config, False)
+        STAGES[STAGE].train(Sources(data, folder / "cache"), folder, config, False)
     return folder
 
 
@@ -88,12 +91,15 @@ def test_training_leaves_weights_and_logs_dev_figures_of_whole_and_of_hidden_fac
     runs: Path, config: str
 ) -> None:
     about = load_weights(runs / STAGE).about
-    assert list(about["data"]) == ["ferplus.zip"] and about["parents"] == {}
+    archives, tables = {"ferplus.zip", "occluders.zip"}, {"covers.csv", "cover_outlines.csv"}
+    assert about["data"].keys() == archives | tables
+    assert about["parents"] == {}
     lines = [json.loads(line) for line in (runs / STAGE / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [0, 1]
     for line in lines:
         assert line["loss"] > 0
-        for key in ("accuracy", "dev_accuracy", "dev_accuracy_hidden"):
+        dev = ("dev_accuracy", "dev_accuracy_hidden", "dev_objects", "dev_objects_told")
+        for key in ("accuracy", *dev):
             assert 0 <= line[key] <= 1
     model = load_cnn(runs, config)
     assert not model.training and not any(p.requires_grad for p in model.parameters())
@@ -121,7 +127,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
     runs: Path, data: Path, config: str
 ) -> None:
     before = load_weights(runs / STAGE).tensors
-    train_cnn(Sources(data, runs / "cache"), runs, config, True)
+    STAGES[STAGE].train(Sources(data, runs / "cache"), runs, config, True)
     after = load_weights(runs / STAGE).tensors
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -231,3 +237,45 @@ def test_boxes_of_one_tone_lie_over_as_many_faces_as_the_recipe_says(tmp_path: P
             assert max(rows.sum(), columns.sum()) <= 0.54 * SIDE + 1
     some = changed(0.3)[1].any(2).any(1).float().mean()
     assert float(some) == pytest.approx(0.3, abs=0.1)
+
+
+def test_boxes_spare_the_faces_that_are_covered_and_move_nothing_else(tmp_path: Path) -> None:
+    faces = torch.rand(40, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    some = recipe(tmp_path, STILL.replace("boxes: 0", "boxes: 1"))
+    free = torch.arange(40)[:, None, None, None] % 2 == 0
+    found = augmented(faces, SIDE, some, torch.Generator().manual_seed(2), free)
+    bare = augmented(faces, SIDE, recipe(tmp_path, STILL), torch.Generator().manual_seed(2))
+    assert torch.equal(found[1::2], bare[1::2]) and torch.equal(found[:, 1], bare[:, 1])
+    assert (found[::2, 0] != bare[::2, 0]).any()
+
+
+def test_told_patches_are_those_below_a_cover_with_a_detector_s_errors() -> None:
+    opacity = torch.zeros(300, 1, SIDE, SIDE)
+    opacity[:, :, 8:24, 8:24] = 1
+    opacity[:, :, 24:25] = 1  # a quarter of each patch below
+    found = told_patches(opacity, torch.Generator().manual_seed(0))
+    hidden = torch.zeros(14, 14, dtype=torch.bool)
+    hidden[2:6, 2:6] = True
+    assert found.shape == (300, 14, 14) and found.dtype == torch.bool
+    assert float(found[:, hidden].float().mean()) == pytest.approx(0.9, abs=0.03)
+    assert float(found[:, ~hidden].float().mean()) == pytest.approx(0.01, abs=0.005)
+
+
+def test_a_teacher_says_the_mean_of_what_it_makes_of_both_mirror_images() -> None:
+    torch.manual_seed(0)
+    model = ExpressionCNN([8, 8, 8, 8], 2, 4, 0.5)
+    faces = torch.from_numpy(small_faces(FacePool([face_set(3)])))[:, None]
+    found = taught(model, faces)
+    assert found.shape == (3, 8) and model.training
+    torch.testing.assert_close(found.sum(1), torch.ones(3))
+    model.eval()
+    nothing = torch.zeros(1, 14, 14, dtype=torch.bool)
+    for face, said in zip(faces, found, strict=True):
+        one, other = (model(f[None] / 255, nothing)[0].softmax(1) for f in (face, face.flip(2)))
+        torch.testing.assert_close(said, (one + other)[0] / 2)
+
+
+def test_a_teacher_needs_weights_to_start_from(tmp_path: Path, data: Path) -> None:
+    recipe(tmp_path, "teacher: 0.5\n")
+    with pytest.raises(WeightsError, match="wants a teacher.*--from"):
+        STAGES[STAGE].train(Sources(data, tmp_path), tmp_path / "runs", str(tmp_path), False)

@@ -33,6 +33,12 @@ def predict(
     labels: Annotated[
         int, typer.Option(min=7, max=8, help="8 expressions, or 7 without contempt.")
     ] = 8,
+    abstain_below: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="P", help="Call a face read with less confidence uncertain."
+        ),
+    ] = 0,
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
     recogniser: options.ReadBy = "default",
@@ -64,7 +70,9 @@ def predict(
     inputs = find_images(paths)
     _say_what_is_left_out(inputs)
     read = Reader(inputs.images, previews=figures)
-    outcomes = model.predict_each(read, crops=crops, labels=labels, batch_size=batch_size)
+    outcomes = model.predict_each(
+        read, crops=crops, labels=labels, batch_size=batch_size, abstain_below=abstain_below
+    )
     counts: Counter[str] = Counter()
     with held(output, "latent-ofer predict"):
         try:

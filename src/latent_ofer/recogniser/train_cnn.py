@@ -1,7 +1,7 @@
-"""Training of the recogniser's CNN: many epochs of small grey faces, moved, relit, part hidden."""
+"""Training of the recogniser's CNN: many epochs of small grey faces, moved, relit, covered."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +12,36 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.covers import shipped_covers, shipped_outlines
+from latent_ofer.datasets.pool import FacePool, protocol_copy
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.masks import HoleBank
-from latent_ofer.occlusion.patches import GRID
+from latent_ofer.errors import WeightsError
+from latent_ofer.occlusion.cutouts import Cutout
+from latent_ofer.occlusion.patches import GRID, occluded_patches
 from latent_ofer.occlusion.procedural import LUMA
+from latent_ofer.progress import track
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
+from latent_ofer.recogniser.pasted import Cover, CoverBank, made_covers, outlined_covers
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 STAGE = "recogniser"
-NEEDS: tuple[Need, ...] = ("labels",)
+NEEDS: tuple[Need, ...] = ("labels", "objects", "covers")
+PREFIX = "cnn."
+"""Of the network's tensors in released weights."""
 DEV_BATCH = 256
 DEV_HIDDEN = 0.25
+DEV_SEED = 1
+HIDDEN_FROM = 0.3
+"""Share of a patch from which on it is told to be hidden where a cover lies over it."""
+DROPPED, ADDED = 0.1, 0.01
+"""Shares of the hidden and of the visible patches that are told wrongly, as a detector errs."""
 
 Batch = tuple[Tensor, Tensor, Tensor]
+CoverOf = Callable[[FacePool, list[Cutout], Mapping[str, float]], Cover]
 
 
 class CnnRecipe(Recipe):
@@ -56,6 +70,18 @@ class CnnRecipe(Recipe):
     """Share of the faces of which some patches are blanked, and marked as hidden."""
     hidden_share: tuple[float, float] = (0.05, 0.5)
     """Least and greatest share of the patches of such a face."""
+    covered: float = Field(default=0, ge=0, le=1)
+    """Share of the faces that something is put over; `boxes` and `hidden` are for the others."""
+    told: float = Field(default=0.5, ge=0, le=1)
+    """Share of these of which the network is told what is hidden."""
+    covers: int = Field(default=12000, ge=1)
+    """Covers that are made for it, over faces with nothing over them."""
+    kinds: dict[str, float] = Field(default_factory=dict)
+    """How often each kind of these is drawn, as the fields of `detector.synthetic.Mix`."""
+    outlined: int = Field(default=0, ge=0)
+    """How often each real cover that was outlined by eye stands beside them."""
+    teacher: float = Field(default=0, ge=0, le=1)
+    """Weight of what the start weights make of the clean face, against its votes."""
 
     def build(self) -> ExpressionCNN:
         """Network with random weights."""
@@ -67,55 +93,170 @@ def small_faces(pool: FacePool) -> NDArray[np.uint8]:
     small = np.empty((len(pool), SIDE, SIDE), dtype=np.uint8)
     for start in range(0, len(pool), DEV_BATCH):
         rows = np.arange(start, min(start + DEV_BATCH, len(pool)))
-        faces = pool.batch(rows)
-        grey = faces[..., 0] if pool.channels == 1 else np.rint(faces @ LUMA)[..., 0]
-        for row, face in zip(rows, grey.astype(np.uint8), strict=True):
-            small[row] = np.asarray(Image.fromarray(face).reduce(face.shape[0] // SIDE))
+        for row, face in zip(rows, pool.batch(rows), strict=True):
+            small[row] = _halved_grey(face)
     return small
 
 
-def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    """Train the CNN; returns the path of its weights."""
+def _halved_grey(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(112, 112, 3) or (112, 112, 1) to (56, 56)."""
+    grey = face[..., 0] if face.shape[-1] == 1 else np.rint(face @ LUMA)[..., 0].astype(np.uint8)
+    return np.asarray(Image.fromarray(grey).reduce(face.shape[0] // SIDE))
+
+
+def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_of: CoverOf) -> Path:
+    """Train the CNN; returns the path of its weights.
+
+    Parameters
+    ----------
+    cover_of : callable
+        ``cover_of(pool, cutouts, kinds)`` puts something over a face of a pool.
+
+    Raises
+    ------
+    WeightsError
+        When the recipe wants a teacher, and training starts from no weights that hold one.
+    """
     recipe = load_recipe(CnnRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     model = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    started = start_from(model, PREFIX, runs)
+    if recipe.teacher and not started:
+        raise WeightsError(
+            f"{config}: the recogniser's recipe wants a teacher, which the weights that training "
+            "starts from are. Name some with --from, or set `teacher: 0`."
+        )
     about = describe(recipe, sources.digests(*NEEDS), runs, ())
     pool, dev_pool = sources.labelled("train"), sources.labelled("dev")
-    faces = torch.from_numpy(small_faces(pool))[:, None]
-    targets = torch.from_numpy(pool.targets)
-    dev_rows = np.flatnonzero(dev_pool.labels >= 0)
-    dev_faces = torch.from_numpy(small_faces(dev_pool.take(dev_rows)))[:, None]
-    dev_labels = torch.from_numpy(dev_pool.labels[dev_rows])
+    pixels = small_faces(pool)
+    faces, targets = torch.from_numpy(pixels)[:, None], torch.from_numpy(pool.targets)
+    if recipe.teacher:
+        targets = torch.lerp(targets, taught(model, faces), recipe.teacher)
     bank = HoleBank(GRID, np.random.default_rng(recipe.seed))
-    dev_hidden = patch_masks(
-        bank, np.random.default_rng(1), np.full(len(dev_rows), round(DEV_HIDDEN * GRID**2))
-    )
+    pasted = _bank(sources, pool, pixels, recipe, cover_of) if recipe.covered else None
+    dev_sets = DevFaces(sources, dev_pool, bank)
 
     def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
         side = recipe.small_side if epoch < recipe.small_epochs else SIDE
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         for rows in shuffled(len(pool), recipe, rng):
             chosen = torch.from_numpy(rows)
-            batch = augmented(faces[chosen].float() / 255, side, recipe, generator)
+            batch = faces[chosen].float() / 255
             low, high = recipe.hidden_share
             count = rng.uniform(low, high, len(rows)) * (rng.random(len(rows)) < recipe.hidden)
             masks = patch_masks(bank, rng, np.rint(count * GRID**2).astype(np.int64))
-            yield batch, masks, targets[chosen]
+            if pasted is None:
+                yield augmented(batch, side, recipe, generator), masks, targets[chosen]
+                continue
+            here = torch.from_numpy(rng.random(len(rows)) < recipe.covered)[:, None, None, None]
+            over, opacity = pasted.over(batch, generator)
+            both = torch.cat([torch.where(here, over, batch), torch.where(here, opacity, 0)], 1)
+            moved = augmented(both, side, recipe, generator, ~here)
+            told = torch.from_numpy(rng.random(len(rows)) < recipe.told)[:, None, None]
+            known = told_patches(moved[:, 1:], generator) & told
+            yield moved[:, :1], torch.where(here[:, 0], known, masks), targets[chosen]
 
     def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         logits, _ = net(batch[0], batch[1])
         right = (logits.argmax(1) == batch[2].argmax(1)).float().mean()
         return F.cross_entropy(logits, batch[2]), {"accuracy": float(right)}
 
-    def dev(net: nn.Module) -> dict[str, float]:
-        nothing = torch.zeros_like(dev_hidden)
-        return {
-            name: float((_labels(net, dev_faces, masks) == dev_labels).float().mean())
-            for name, masks in (("dev_accuracy", nothing), ("dev_accuracy_hidden", dev_hidden))
-        }
-
-    job = Job(runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, str(about))
+    job = Job(
+        runs / STAGE,
+        model,
+        batches,
+        steps_in(len(pool), recipe),
+        loss,
+        dev_sets.figures,
+        str(about),
+    )
     return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+
+
+class DevFaces:
+    """Dev faces as they are, with patches blanked, behind objects, and those really covered."""
+
+    def __init__(self, sources: Sources, pool: FacePool, bank: HoleBank) -> None:
+        pool = pool.take(np.flatnonzero(pool.labels >= 0))
+        self._labels = torch.from_numpy(pool.labels)
+        self._faces = torch.from_numpy(small_faces(pool))[:, None]
+        covers = shipped_covers()
+        hides = [face in covers and covers[face].hides for face in pool.keys]
+        self._covered = torch.tensor(hides, dtype=torch.bool)
+        count = np.full(len(pool), round(DEV_HIDDEN * GRID**2))
+        self._holes = patch_masks(bank, np.random.default_rng(1), count)
+        self._nothing = torch.zeros_like(self._holes)
+        cutouts = sources.cutouts("dev")
+        copies = [protocol_copy(pool.native(row), cutouts, DEV_SEED) for row in range(len(pool))]
+        behind = np.stack([_halved_grey(face) for face, _, _ in copies])
+        self._behind = torch.from_numpy(behind)[:, None]
+        hidden = np.stack([occluded_patches(covered) for _, covered, _ in copies])
+        self._objects = torch.from_numpy(hidden)
+
+    def figures(self, net: nn.Module) -> dict[str, float]:
+        """Share of them that are read right."""
+        whole = self._right(net, self._faces, self._nothing)
+        found = {
+            "dev_accuracy": whole,
+            "dev_accuracy_hidden": self._right(net, self._faces, self._holes),
+            "dev_objects": self._right(net, self._behind, self._nothing),
+            "dev_objects_told": self._right(net, self._behind, self._objects),
+        }
+        if self._covered.any():
+            found["dev_covered"] = whole[self._covered]
+        return {name: float(right.float().mean()) for name, right in found.items()}
+
+    def _right(self, net: nn.Module, faces: Tensor, masks: Tensor) -> Tensor:
+        return _labels(net, faces, masks) == self._labels
+
+
+def _bank(
+    sources: Sources, pool: FacePool, pixels: NDArray[np.uint8], recipe: CnnRecipe, of: CoverOf
+) -> CoverBank:
+    """Covers made over faces with nothing over them, and those that were outlined by eye."""
+    rng = np.random.default_rng(recipe.seed)
+    covers, outlines = shipped_covers(), shipped_outlines()
+    named = [face in covers and bool(covers[face].named) for face in pool.keys]
+    rows = rng.choice(np.flatnonzero(~np.array(named)), recipe.covers)
+    made = made_covers(of(pool, sources.cutouts("train"), recipe.kinds), rows, rng)
+    real = [(row, outlines[face]) for row, face in enumerate(pool.keys) if face in outlines]
+    if real and recipe.outlined:
+        places, masks = zip(*real, strict=True)
+        cut = outlined_covers(pixels[list(places)], masks)
+        made = (
+            np.concatenate([made[0], *[cut[0]] * recipe.outlined]),
+            np.concatenate([made[1], *[cut[1]] * recipe.outlined]),
+        )
+    return CoverBank(*made)
+
+
+def told_patches(opacity: Tensor, generator: torch.Generator) -> Tensor:
+    """What a detector that errs now and then would say is hidden.
+
+    Parameters
+    ----------
+    opacity : (B, 1, S, S) float in [0, 1]
+
+    Returns
+    -------
+    (B, 14, 14) bool
+    """
+    hidden = F.avg_pool2d(opacity, opacity.shape[-1] // GRID)[:, 0] > HIDDEN_FROM
+    chance = torch.rand(hidden.shape, generator=generator)
+    return torch.where(hidden, chance > DROPPED, chance < ADDED)
+
+
+@torch.inference_mode()
+def taught(model: nn.Module, faces: Tensor) -> Tensor:
+    """What a network makes of whole faces, mean over both mirror images: (n, 8) that sum to 1."""
+    model.eval()
+    parts = []
+    for part in track(faces.split(DEV_BATCH), -(-len(faces) // DEV_BATCH), "teacher"):
+        nothing = torch.zeros(len(part), GRID, GRID, dtype=torch.bool)
+        views = (part.float() / 255, part.flip(3).float() / 255)
+        parts.append(sum(model(view, nothing)[0].softmax(1) for view in views) / 2)
+    model.train()
+    return torch.cat(parts).clone()
 
 
 def _labels(net: nn.Module, faces: Tensor, masks: Tensor) -> Tensor:
@@ -131,18 +272,27 @@ def patch_masks(bank: HoleBank, rng: np.random.Generator, counts: NDArray[np.int
     return torch.from_numpy(masks.reshape(-1, GRID, GRID))
 
 
-def augmented(faces: Tensor, side: int, recipe: CnnRecipe, generator: torch.Generator) -> Tensor:
+def augmented(
+    faces: Tensor,
+    side: int,
+    recipe: CnnRecipe,
+    generator: torch.Generator,
+    boxed: Tensor | None = None,
+) -> Tensor:
     """Flip, turn, shear, zoom, shift and relight faces, and put a box over some.
 
     Parameters
     ----------
-    faces : (B, 1, 56, 56) float in [0, 1]
+    faces : (B, 1 + C, 56, 56) float in [0, 1]
+        Other channels than the first are moved and nothing else.
     side : int
         Pixels of a side of the result.
+    boxed : (B, 1, 1, 1) bool, optional
+        Faces that may get a box; all by default.
 
     Returns
     -------
-    (B, 1, side, side) float in [0, 1]
+    (B, 1 + C, side, side) float in [0, 1]
     """
     b = len(faces)
 
@@ -156,11 +306,14 @@ def augmented(faces: Tensor, side: int, recipe: CnnRecipe, generator: torch.Gene
     first = torch.stack([flip * cosine, shear - sine, 2 * between(recipe.shift)], 1)
     second = torch.stack([flip * sine, cosine, 2 * between(recipe.shift)], 1)
     grid = F.affine_grid(torch.stack([first, second], 1), [b, 1, side, side], align_corners=False)
-    moved = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+    both = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
     contrast = (1 + between(recipe.contrast))[:, None, None, None]
     light = (1 + between(recipe.brightness))[:, None, None, None]
+    moved = both[:, :1]
     mean = moved.mean((1, 2, 3), keepdim=True)
-    return _boxes(((moved - mean) * contrast + mean * light).clamp(0, 1), recipe.boxes, generator)
+    lit = ((moved - mean) * contrast + mean * light).clamp(0, 1)
+    boxes = _boxes(lit, recipe.boxes, generator)
+    return torch.cat([boxes if boxed is None else torch.where(boxed, boxes, lit), both[:, 1:]], 1)
 
 
 def _boxes(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
