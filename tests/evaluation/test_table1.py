@@ -104,6 +104,22 @@ def test_the_replicated_border_of_photos_counts_for_no_detector(
         assert expected != figures(alone, counts)
 
 
+def test_a_detector_with_a_radius_is_also_held_against_it(tmp_path: Path) -> None:
+    some = replace(detectors("paper", greenness), radii={"paper": 0.7})
+    plain = replace(some, thresholds={"paper": Thresholds(0.7, 0.7)}, radii={})
+    kept = measured_kind(FacePool([photos(6)]), CUTOUTS, [some], tmp_path, SETTINGS)
+    row = table({"colour": kept}, [some], seed=3)["paper"]["colour"]
+    at_radius = table({"colour": kept}, [plain], seed=3)["paper"]["colour"]
+    assert "by_radius" not in at_radius and set(row["by_radius"]) < set(row)
+    assert row["by_radius"] == {key: at_radius[key] for key in row["by_radius"]}
+    assert row["by_radius"]["recall"] != row["recall"]
+    rows = {"paper": table({"colour": kept}, [some], seed=3)["paper"]}
+    write_table1({"split": "val", "seed": 3, "detectors": rows}, tmp_path / "report")
+    text = (tmp_path / "report" / "table.md").read_text()
+    (line,) = [line for line in text.splitlines() if "decided by its radius" in line]
+    assert f"{100 * row['by_radius']['recall']['value']:.1f} [" in line
+
+
 def test_scores_are_made_once_and_anew_for_other_weights_or_settings(tmp_path: Path) -> None:
     pool = FacePool([photos(4)])
     asked: list[str] = []

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,14 @@ class Detectors:
         By name.
     score : callable
         Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14) by name.
+    radii : dict of str to float
+        Score above which a patch is hidden by a detector's own rule, where it has one.
     """
 
     digest: str
     thresholds: dict[str, Thresholds]
     score: Callable[[Pixels], Mapping[str, NDArray[Any]]]
+    radii: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from latent_ofer.errors import LatentOFERError
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import SEED
 from latent_ofer.evaluation.detection_figures import (
+    Counts,
     Floats,
     Mask,
     Scored,
@@ -46,6 +47,7 @@ PAPER = {
     "paper": {"accuracy": 98.3, "precision": 94.1, "recall": 98.7},
 }
 """In per cent, on its own faces with hands and cups (Syn-KDEF)."""
+AT_THRESHOLD = ("accuracy", "precision", "recall", "false_positive_share_clean")
 ROC_SHARES = np.concatenate([[0.0], np.geomspace(1e-4, 1, 81)])
 
 
@@ -104,7 +106,11 @@ def shipped_detector(
 
     # The manifest holds the hash of every file.
     digest = file_sha256(folder.path / "manifest.json")
-    return Detectors(digest, {name: folder.thresholds[name]}, score)
+    # Scores of the paper's detector are distances in units of its radius.
+    radii = (
+        {name: 1.0} if name == "paper" and "detector_paper" in folder.manifest["recipes"] else {}
+    )
+    return Detectors(digest, {name: folder.thresholds[name]}, score, radii)
 
 
 def baseline_detectors(runs: Path, config: str) -> Detectors:
@@ -207,6 +213,7 @@ def table(
 
         - ``"by_group"``: those of `by_group`,
         - ``"default_better_by"`` and so on: `differences`,
+        - ``"by_radius"``: for those with a radius, the figures `AT_THRESHOLD` by it,
         - ``"roc"``: ``{"false_positive", "recall"}``, points of the curve,
         - ``"errors_by_place"``: ``{"false_positive", "miss"}``, 14 x 14 each.
     """
@@ -236,10 +243,19 @@ def table(
                 row[kind] = figures(faces, counts)
                 row[kind]["by_group"] = by_group(faces, of_kind.members, counts)
                 row[kind] |= differences(name, every[kind])
+                if name in some.radii:
+                    row[kind]["by_radius"] = by_radius(of_kind, name, some.radii[name], counts)
                 row[kind]["roc"] = roc(faces)
                 row[kind]["errors_by_place"] = errors_by_place(faces)
             report[name] = row
     return report
+
+
+def by_radius(kind: Kind, name: str, radius: float, counts: Counts) -> dict[str, Any]:
+    """The figures of a detector that need a threshold, by its own."""
+    rule = Thresholds(radius, radius)
+    found = figures(against(kind.truth, kind.photo, kind.scores[name], rule), counts)
+    return {key: found[key] for key in AT_THRESHOLD}
 
 
 def against(truth: Truth, photo: Mask, scores: Floats, thresholds: Thresholds) -> Scored:

@@ -67,6 +67,7 @@ def write_table1(report: Mapping[str, Any], folder: Path) -> Table:
             "n": " + ".join(f"{shipped[kind]['n']} {kind}" for kind in kinds),
             "seed": report["seed"],
             "objects": "unseen ones; accuracy, precision and recall over both copies",
+            "patches": "without replicated border of photos and border of objects, for all",
         },
         [column for column in COLUMNS if any(column.key in row.figures for row in rows)],
         rows,
@@ -93,6 +94,8 @@ def _rows(kind: str, detectors: Mapping[str, Any]) -> list[Row]:
             continue
         keys = [column.key for column in COLUMNS if column.key in one[kind]]
         rows.append(Row(title, {key: one[kind][key] for key in keys}, paper))
+        if "by_radius" in one[kind]:
+            rows.append(Row(f"{title}, decided by its radius", one[kind]["by_radius"], paper))
     return rows
 
 
