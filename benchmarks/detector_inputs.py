@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, read_dev
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
@@ -149,7 +148,7 @@ def train(
     """Train for so many seconds of processor time; how many faces were seen."""
     rng = np.random.default_rng(recipe.seed)
     pool = sources.pool("train")
-    streaks = pool_streaks(pool, sources.cache)
+    streaks = pool.borders
     occluder = Occluder(pool, streaks, sources.cutouts("train"), mix, drawn)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay)
     average = {name: value.clone() for name, value in model.state_dict().items()}

@@ -260,6 +260,28 @@ def table1() -> str:
     return table(head, rows)
 
 
+def report_page() -> str:
+    """The report of 5,000 faces in Chromium."""
+    found = read("report-page")
+    kinds = [found[name] for name in ("every_face_with_a_picture", "as_it_comes")]
+    rows = [
+        [name, wanted, *(show(kind) for kind in kinds)]
+        for name, wanted, show in (
+            ("faces with a picture", "-", lambda kind: f"{kind['pictures']:,}"),
+            ("size, MB", "< 30", lambda kind: f"{kind['megabytes']:.1f}"),
+            ("opens in, s: median (slowest)", "< 2", _opened),
+            ("lines on the console", "0", lambda kind: str(kind["lines_on_the_console"])),
+            ("a filter changes all of it in, ms", "-", lambda kind: str(kind["filtered_ms"])),
+            ("made in, s of one core", "-", lambda kind: f"{kind['made_processor_s']:.1f}"),
+        )
+    ]
+    return table(["figure", "wanted", "a picture of every face", "as it comes"], rows)
+
+
+def _opened(kind: Report) -> str:
+    return f"{kind['opened_s']:.2f} ({kind['opened_slowest_s']:.2f})"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-patches": real_patches,
@@ -272,6 +294,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "groups": groups,
     "occluders": occluders,
     "table1": table1,
+    "report": report_page,
 }
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 

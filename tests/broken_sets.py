@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets.check import check
-from latent_ofer.datasets.check_report import CheckReport
+from latent_ofer.datasets.check import CheckReport, check
 from latent_ofer.datasets.listing import Listing, Problem
 from latent_ofer.datasets.registry import open_set
 from latent_ofer.errors import DataError

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.evaluation.chosen_faces import ChosenFaces
 from latent_ofer.evaluation.reading import Entrant
 from latent_ofer.evaluation.recognisers import FunctionRecogniser

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.backends.protocol import Floats, Mask, no_types
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import Thresholds
 
@@ -37,11 +37,12 @@ class FakeBackend:
     def recognises_on_latents(self) -> bool:
         return True
 
-    def detect(self, faces: Floats, latents: Floats) -> Floats:
+    def detect(self, faces: Floats, latents: Floats) -> tuple[Floats, Floats]:
         self.batches.append(len(faces))
         cells = patches(faces)
         red, green = cells[:, :, :64].mean(axis=2), cells[:, :, 64:128].mean(axis=2)
-        return np.clip(red - green, 0, 1)
+        scores = np.clip(red - green, 0, 1)
+        return scores, no_types(scores)
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
         self.repaired += len(faces)

@@ -1,8 +1,13 @@
 """Made-up faces and objects for the tests: nothing here is a picture of a person."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+from latent_ofer.datasets.pool import FaceSet
 
 TEMPLATE = np.array(
     [[35.88, 42.28], [75.12, 42.28], [55.5, 66.25], [39.61, 84.59], [71.39, 84.59]],
@@ -43,3 +48,20 @@ def drawn_face(size: int = 112, seed: int = 0) -> tuple[NDArray[np.uint8], NDArr
     pixels = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS), dtype=np.float64)
     face = np.clip(pixels + noise, 0, 255).astype(np.uint8)
     return face, (TEMPLATE + 0.5) * size / 112 - 0.5
+
+
+def drawn_set(count: int, size: int = 112, first: int = 0, **other: Any) -> FaceSet:
+    """Drawn faces in colour, of the seeds from `first` on, without labels; or what else is said."""
+    drawn = [drawn_face(size, seed) for seed in range(first, first + count)]
+    faces = FaceSet(
+        np.stack([face for face, _ in drawn]),
+        np.stack([points for _, points in drawn]),
+        np.ones(count, dtype=np.bool_),
+        ["utkface"] * count,
+        [f"{row}.webp" for row in range(count)],
+        np.full(count, -1),
+        np.zeros((count, 8), dtype=np.float32),
+        [""] * count,
+        [{}] * count,
+    )
+    return replace(faces, **other)

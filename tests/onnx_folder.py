@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from safetensors.numpy import save_file
 
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.tensor_file import tensor_places
 
 FLOAT, BOOL, INT = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 INPUTS = {
@@ -138,8 +139,9 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def write_manifest(folder: Path) -> None:
-    files = {
+def listed(folder: Path) -> dict[str, dict[str, object]]:
+    """What a manifest says of the files of its folder."""
+    return {
         path.name: {
             "bytes": path.stat().st_size,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -147,6 +149,10 @@ def write_manifest(folder: Path) -> None:
         for path in sorted(folder.iterdir())
         if path.name != "manifest.json"
     }
+
+
+def write_manifest(folder: Path) -> None:
+    places = tensor_places(folder / "model.safetensors")
     pair = {"colour": 0.5, "grey": 0.25}
     manifest = {
         "format": 2,
@@ -157,7 +163,8 @@ def write_manifest(folder: Path) -> None:
         "labels": EXPRESSIONS,
         "mean": [0.5] * 3,
         "std": [0.25] * 3,
-        "files": files,
+        "files": listed(folder),
+        "tensors": {name: str(place) for name, place in places.items()},
         "thresholds": {"synthetic": pair, "paper": pair},
         "default_detector": "synthetic",
         "recognisers": {

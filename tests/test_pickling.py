@@ -28,6 +28,7 @@ PROBLEMS = [
     errors.DataError("no such set"),
     errors.RecipeError("no such key"),
     errors.StaleError("trained on others"),
+    errors.TrainingError("the loss is nan"),
     NoRoomError("the disk is full"),
     InUseError("out: in use by another run"),
 ]

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from latent_ofer.dataframe import to_dataframe
     from latent_ofer.errors import ImageError, LatentOFERError, WeightsError
     from latent_ofer.labels import EXPRESSIONS
+    from latent_ofer.overlay import annotate
     from latent_ofer.pipeline import LatentOFER
-    from latent_ofer.results import Expression, FaceResult, Occlusion
+    from latent_ofer.results import Cover, Expression, FaceResult, Occlusion
 
     __version__: str
 
 _HOMES = {
+    "Cover": "latent_ofer.results",
     "EXPRESSIONS": "latent_ofer.labels",
     "Expression": "latent_ofer.results",
     "FaceResult": "latent_ofer.results",
@@ -27,11 +29,13 @@ _HOMES = {
     "LatentOFERError": "latent_ofer.errors",
     "Occlusion": "latent_ofer.results",
     "WeightsError": "latent_ofer.errors",
+    "annotate": "latent_ofer.overlay",
     "to_dataframe": "latent_ofer.dataframe",
 }
 
 __all__ = [
     "EXPRESSIONS",
+    "Cover",
     "Expression",
     "FaceResult",
     "ImageError",
@@ -40,6 +44,7 @@ __all__ = [
     "Occlusion",
     "WeightsError",
     "__version__",
+    "annotate",
     "to_dataframe",
 ]
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from latent_ofer.crops import Crop
-from latent_ofer.errors import ImageError
+from latent_ofer.errors import ImageError, image_error
 from latent_ofer.images.load import ImageSource
 from latent_ofer.results import UNCERTAIN, FaceResult, Faces, Outcome
 from latent_ofer.stages import Reading, Stages
@@ -70,12 +70,8 @@ def _read(source: ImageSource | ImageError, read: Callable[[ImageSource], list[C
         return _Waiting(error=error)
     # Whatever goes wrong with one image must not cost the others.
     except Exception as problem:
-        path = _path_of(source)
-        shown = "image" if path is None else repr(path)[1:-1]
-        reason = " ".join(f"{type(problem).__name__}: {problem}".split())
-        failure = ImageError(
-            "internal", path, f"{shown}: failed ({reason}); please report this image."
-        )
+        reason = " ".join(f"failed ({type(problem).__name__}: {problem})".split())
+        failure = image_error("internal", _path_of(source), reason, "please report this image")
         failure.__cause__ = problem
         return _Waiting(error=failure)
 
@@ -112,6 +108,7 @@ def _result(crop: Crop, reading: Reading, abstain_below: float) -> FaceResult:
         face=crop.face,
         reconstruction=reading.reconstruction,
         alternatives=tuple(best),
+        face_score=crop.score,
     )
 
 

@@ -35,11 +35,15 @@ class Finder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """An aligned face (S, S, 3) uint8 and where in its photo it was; None for a ready crop."""
+    """An aligned face (S, S, 3) uint8, where in its photo it was and how sure the finder is.
+
+    None for a ready crop.
+    """
 
     face: Pixels
     box: tuple[float, float, float, float] | None
     landmarks: NDArray[np.float64] | None
+    score: float | None = None
 
     @property
     def aligned_landmarks(self) -> NDArray[np.float64] | None:
@@ -74,6 +78,7 @@ class CropReader:
                 align_face(photo, found.landmarks, self._size),
                 _as_box(found.box),
                 np.asarray(found.landmarks, dtype=np.float64),
+                float(found.score),
             )
             for found in self._face_finder().find(photo)
         ]

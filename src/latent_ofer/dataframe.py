@@ -1,7 +1,7 @@
 """Results as a table of pandas, one row a face."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from latent_ofer.errors import ImageError
 from latent_ofer.labels import EXPRESSIONS
@@ -10,6 +10,24 @@ from latent_ofer.results import REGIONS, FaceResult, Faces, Outcome
 
 if TYPE_CHECKING:
     import pandas
+
+FLAT_COLUMNS: Final[dict[str, type]] = {
+    "status": str,
+    "face": int,
+    "faces": int,
+    "expression": str,
+    "confidence": float,
+    "before_expression": str,
+    "before_confidence": float,
+    "hidden_ratio": float,
+    **{f"hidden_{region}": float for region in REGIONS},
+    **dict.fromkeys(("x0", "y0", "x1", "y1", "face_score"), float),
+    **{f"p_{label}": float for label in EXPRESSIONS},
+    **{f"before_p_{label}": float for label in EXPRESSIONS},
+    "error_code": str,
+    "error_message": str,
+}
+"""What a row says of a face, in order, and of which type that is."""
 
 
 def to_dataframe(
@@ -30,7 +48,7 @@ def to_dataframe(
         Columns image (counted from 0), file (its path; none where it came from memory), status
         ("ok", "no_face", "error"), face, faces, expression, confidence, before_expression,
         before_confidence, hidden_ratio, hidden_<region> (0 to 1), x0, y0, x1, y1 (pixels),
-        p_<label> and before_p_<label>, error_code, error_message.
+        face_score, p_<label> and before_p_<label>, error_code, error_message.
 
     Raises
     ------
@@ -47,7 +65,7 @@ def to_dataframe(
         ) from error
     outcomes = _by_image(results)
     rows = [row for image, outcome in enumerate(outcomes) for row in _rows(image, outcome)]
-    return pandas.DataFrame(rows, columns=_columns())
+    return pandas.DataFrame(rows, columns=["image", "file", *FLAT_COLUMNS])
 
 
 def _by_image(results: object) -> list[Outcome]:
@@ -77,29 +95,15 @@ def _refused(item: object) -> ValueError:
     )
 
 
-def _columns() -> list[str]:
-    return [
-        *("image", "file", "status", "face", "faces", "expression", "confidence"),
-        *("before_expression", "before_confidence", "hidden_ratio"),
-        *(f"hidden_{region}" for region in REGIONS),
-        *("x0", "y0", "x1", "y1"),
-        *(f"p_{label}" for label in EXPRESSIONS),
-        *(f"before_p_{label}" for label in EXPRESSIONS),
-        *("error_code", "error_message"),
-    ]
-
-
-def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
-    path = getattr(outcome, "path", None)
-    where = {"image": image, "file": None if path is None else utf8_text(path)}
+def flat_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """One image's rows under names of `FLAT_COLUMNS`: one a face, or one that says why not."""
     if isinstance(outcome, ImageError):
         error = {"error_code": outcome.code, "error_message": utf8_text(outcome.message)}
-        return [{**where, "status": "error", **error}]
+        return [{"status": "error", **error}]
     if not outcome:
-        return [{**where, "status": "no_face", "faces": 0}]
+        return [{"status": "no_face", "faces": 0}]
     return [
         {
-            **where,
             "status": "ok",
             "face": index,
             "faces": len(outcome),
@@ -110,8 +114,15 @@ def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
             "hidden_ratio": face.occlusion.ratio,
             **{f"hidden_{region}": share for region, share in face.occlusion.regions.items()},
             **dict(zip(("x0", "y0", "x1", "y1"), face.box or (None,) * 4, strict=True)),
+            "face_score": face.face_score,
             **{f"p_{label}": p for label, p in face.probabilities.items()},
             **{f"before_p_{label}": p for label, p in face.before.probabilities.items()},
         }
         for index, face in enumerate(outcome)
     ]
+
+
+def _rows(image: int, outcome: Outcome) -> list[dict[str, Any]]:
+    path = getattr(outcome, "path", None)
+    where = {"image": image, "file": None if path is None else utf8_text(path)}
+    return [{**where, **row} for row in flat_rows(outcome)]

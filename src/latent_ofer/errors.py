@@ -45,6 +45,12 @@ class ImageError(LatentOFERError):
         return type(self), (self.code, self.path, self.message), self.__dict__
 
 
+def image_error(code: ImageErrorCode, name: str | None, reason: str, remedy: str) -> ImageError:
+    """An `ImageError` whose message says it all: ``NAME: REASON; REMEDY.``, on one line."""
+    shown = " ".join(repr(name)[1:-1].split()) if name is not None else "image"
+    return ImageError(code, name, f"{shown}: {reason}; {remedy}.")
+
+
 class WeightsError(LatentOFERError):
     """Weights that are missing, altered or do not fit; the message names the file."""
 
@@ -55,6 +61,10 @@ class DataError(LatentOFERError):
 
 class RecipeError(LatentOFERError):
     """A training recipe with an unknown key or a value out of range."""
+
+
+class TrainingError(LatentOFERError):
+    """A training that cannot go on, because its loss is no number any more."""
 
 
 class StaleError(LatentOFERError):

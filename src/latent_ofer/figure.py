@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from latent_ofer.arrays import Pixels
-from latent_ofer.occlusion.patches import GRID, patch_pixels
+from latent_ofer.occlusion.patches import GRID, outline, patch_pixels
 from latent_ofer.results import FaceResult
 
 _WIDTH: Final = 1600
@@ -43,6 +43,8 @@ _HEAT: Final = np.array(
 
 _MARK: Final = ("Software", "latent-ofer")
 """Stands in the files of figures, so that nobody takes one for a photo."""
+_COMMENT: Final = b"latent-ofer"
+"""The same in those of annotated photos: a JPEG comment."""
 _HEAD: Final = 1024
 """Bytes of a file in which its mark is found."""
 
@@ -71,23 +73,32 @@ class Preview:
         return cls(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS), scale)
 
 
-def save_figure(figure: Image.Image, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Image.Image, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write a figure as a PNG file that says where it comes from. Raises OSError."""
     mark = PngInfo()
     mark.add_text(*_MARK)
     figure.save(path, "PNG", pnginfo=mark)
 
 
+def save_annotated(photo: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write an annotated photo as a JPEG file that says where it comes from. Raises OSError."""
+    photo.save(path, "JPEG", quality=90, comment=_COMMENT)
+
+
 def is_figure(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is one that `save_figure` wrote; False for what cannot be read."""
-    if os.path.splitext(path)[1].lower() != ".png" or not os.path.isfile(path):
+    """Whether `save_figure` or `save_annotated` wrote a file; False for what cannot be read."""
+    marks = {
+        ".png": b"tEXt" + "\0".join(_MARK).encode(),
+        ".jpg": b"\xff\xfe" + (len(_COMMENT) + 2).to_bytes(2) + _COMMENT,
+    }
+    mark = marks.get(os.path.splitext(path)[1].lower())
+    if mark is None or not os.path.isfile(path):
         return False
     try:
         with open(path, "rb") as file:
-            head = file.read(_HEAD)
+            return mark in file.read(_HEAD)
     except OSError:
         return False
-    return b"tEXt" + "\0".join(_MARK).encode() in head
 
 
 def draw_figure(photo: Pixels | Preview, result: FaceResult) -> Image.Image:
@@ -187,19 +198,8 @@ def _occlusion_panel(result: FaceResult) -> Image.Image:
     levels = np.clip(occlusion.scores / top, 0, 1)
     panel = _heated(result.face, levels, Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(panel)
-    edges = np.rint(np.arange(GRID + 1) * _PANEL / GRID).astype(int)
-    padded = np.pad(occlusion.mask, 1)
-    for row, column in np.argwhere(occlusion.mask):
-        y0, y1, x0, x1 = edges[row], edges[row + 1], edges[column], edges[column + 1]
-        around = {
-            (x0, y0, x1, y0): padded[row, column + 1],
-            (x0, y1, x1, y1): padded[row + 2, column + 1],
-            (x0, y0, x0, y1): padded[row + 1, column],
-            (x1, y0, x1, y1): padded[row + 1, column + 2],
-        }
-        for line, same in around.items():
-            if not same:
-                draw.line([int(value) for value in line], fill=_OUTLINE, width=4)
+    for edge in np.rint(outline(occlusion.mask) * _PANEL / GRID).astype(int):
+        draw.line(edge.ravel().tolist(), fill=_OUTLINE, width=4)
     return panel
 
 

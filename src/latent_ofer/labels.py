@@ -20,6 +20,21 @@ EXPRESSIONS: tuple[str, ...] = (
 SEVEN: tuple[str, ...] = EXPRESSIONS[:7]
 """The usual seven classes: contempt dropped."""
 
+COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "neutral": (138, 143, 152),
+    "happiness": (230, 159, 0),
+    "surprise": (86, 180, 233),
+    "sadness": (0, 114, 178),
+    "anger": (213, 94, 0),
+    "disgust": (0, 158, 115),
+    "fear": (204, 121, 167),
+    "contempt": (122, 79, 158),
+    "uncertain": (168, 140, 110),
+}
+"""RGB of each in pictures and reports, and of a face that is not called any of them; after Okabe
+and Ito's, which colour-blind readers tell apart.
+"""
+
 WORDS: Final[Mapping[str, str]] = {
     "neutral": "neutral",
     "neutrality": "neutral",

@@ -1,6 +1,6 @@
 """From a photo to an apparent expression: the stages in a row, in batches."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args, overload
 
@@ -16,7 +16,14 @@ from latent_ofer.errors import ImageError
 from latent_ofer.images.load import ImageSource
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import Fusion
-from latent_ofer.results import Expression, FaceResult, Occlusion, Outcome
+from latent_ofer.results import (
+    COVER_TYPES,
+    HIDING,
+    Expression,
+    FaceResult,
+    Occlusion,
+    Outcome,
+)
 from latent_ofer.stages import Stages
 from latent_ofer.weights_folder import (
     SHIPPED,
@@ -44,11 +51,19 @@ class LatentOFER:
 
     Make one with `LatentOFER.from_pretrained()`. The constructor takes the parts themselves:
     an engine, the thresholds of its detector, the side of an aligned face in pixels, a face
-    finder (None: the one of the package, with `threads` threads, made when first needed), and how
-    the views of a face are fused (None: the repaired face alone is read).
+    finder (None: the one of the package, with `threads` threads, made when first needed), how
+    the views of a face are fused (None: the repaired face alone is read), and which types of covers
+    count as hidden.
 
     One made with `from_pretrained` can be pickled, and copied: its arguments are, and the weights
     are loaded and checked again where it is unpickled.
+
+    Attributes
+    ----------
+    image_size : int
+        Side of an aligned face, pixels.
+    weights : WeightsFolder or None
+        What they say of themselves, where it was made with `from_pretrained`.
     """
 
     def __init__(
@@ -59,10 +74,12 @@ class LatentOFER:
         finder: Finder | None = None,
         threads: int | None = None,
         fusion: Fusion | None = None,
+        treat_as_hidden: Collection[str] = HIDING,
     ) -> None:
-        self._stages = Stages(backend, thresholds, fusion)
+        self._stages = Stages(backend, thresholds, fusion, treat_as_hidden)
         self._reader = CropReader(image_size, finder, threads)
         self.image_size = image_size
+        self.weights: WeightsFolder | None = None
         self._arguments: tuple[object, ...] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -83,6 +100,7 @@ class LatentOFER:
         threads: int | None = None,
         detector: DetectorName = "default",
         recogniser: RecogniserName = "default",
+        treat_as_hidden: Collection[str] | None = None,
     ) -> "LatentOFER":
         """Load trained networks; nothing is downloaded.
 
@@ -105,13 +123,19 @@ class LatentOFER:
             What reads the expression: a small CNN that looks at the face as it came, with its
             hidden part blanked, and repaired ("views"), or the paper's, on the repaired face and
             the latents that its attention picks ("paper", 3.4).
+        treat_as_hidden : collection of str, optional
+            Which types of covers count as hidden, of `results.COVER_TYPES`: "hand", "object",
+            "cloth" (a mask too), "hair" and "sunglasses" where None, not clear "glasses", "text"
+            and "shade". A region that is surely of another type is named, and neither masked nor
+            repaired.
 
         Raises
         ------
         WeightsError
             If the weights are missing, altered or do not fit; the message names the file.
         ValueError
-            If an argument is not one of the above, or the weights have no such detector.
+            If an argument is not one of the above, the weights have no such detector, or
+            `treat_as_hidden` is given and it tells no types.
         ImportError
             If the backend is not installed; the message says what to install.
         """
@@ -123,16 +147,30 @@ class LatentOFER:
             _check_positive("threads", threads)
         weights = WeightsFolder.open(SHIPPED if folder is None else folder)
         name, reader = weights.detector(detector), weights.recogniser(recogniser)
+        if treat_as_hidden is not None:
+            treat_as_hidden = tuple(treat_as_hidden)
+            for cover in treat_as_hidden:
+                _check_choice("treat_as_hidden", cover, COVER_TYPES)
+            if not weights.tells_covers(name):
+                raise ValueError(
+                    f"treat_as_hidden: detector {name!r} of the weights in {weights.path} does not "
+                    "tell what covers a face"
+                )
         model = cls(
             open_backend(backend, weights, name, reader, threads),
             weights.thresholds[name],
             weights.image_size,
             threads=threads,
             fusion=weights.recognisers[reader],
+            treat_as_hidden=HIDING if treat_as_hidden is None else treat_as_hidden,
         )
         # Where the process stands may change until the arguments are used again.
         place = None if folder is None else Path(folder).absolute()
-        model._arguments = (place, backend, device, threads, detector, recogniser)
+        model.weights = weights
+        model._arguments = (
+            *(place, backend, device, threads, detector, recogniser),
+            treat_as_hidden,
+        )
         return model
 
     # A str is a sequence of str as well: the overloads for one image come first and win.

@@ -1,6 +1,6 @@
-"""A progress bar on a terminal, nothing elsewhere."""
+"""A progress bar with rate and time left on a terminal, nothing elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Generic, TypeVar
 
 from rich.console import Console
@@ -8,11 +8,22 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 T = TypeVar("T")
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s")
 
 
 class track(Generic[T]):  # noqa: N801  (used like a function)
@@ -27,9 +38,13 @@ class track(Generic[T]):  # noqa: N801  (used like a function)
         Shown before the bar.
     quiet : bool
         No bar at all.
+    done : int
+        How many of them were done earlier, and are not among the items.
     """
 
-    def __init__(self, items: Iterable[T], total: int, title: str, quiet: bool = False) -> None:
+    def __init__(
+        self, items: Iterable[T], total: int, title: str, quiet: bool = False, done: int = 0
+    ) -> None:
         self.items = items
         self.total = total
         console = Console(stderr=True)
@@ -37,14 +52,15 @@ class track(Generic[T]):  # noqa: N801  (used like a function)
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
             console=console,
             disable=quiet or not console.is_terminal,
         )
-        self.task = self.bar.add_task(title, total=total, figures="")
+        self.task = self.bar.add_task(title, total=total, completed=done, figures="")
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Generator[T]:
         with self.bar:
             for item in self.items:
                 yield item

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import ImageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -16,6 +19,12 @@ REGIONS: Final = (
     *("left_cheek", "right_cheek", "forehead", "chin"),
 )
 """The parts of a face that have a name; left and right are those of the image."""
+
+HIDING: Final = ("hand", "object", "cloth", "hair", "sunglasses")
+"""Types of covers that hide a part of a face; a mask is cloth."""
+HARMLESS: Final = ("glasses", "text", "shade")
+"""Types that lie over it and hide little: clear glasses, letters, shadow."""
+COVER_TYPES: Final = (*HIDING, *HARMLESS)
 
 UNCERTAIN: Final = "uncertain"
 """The expression of a face that is read with less confidence than was asked for."""
@@ -30,6 +39,37 @@ def _plain(array: FloatArray) -> list[Any]:
     return nested
 
 
+@dataclass(frozen=True)
+class Cover:
+    """One thing that covers a part of a face.
+
+    Attributes
+    ----------
+    type : str
+        One of `COVER_TYPES`.
+    probability : float
+        That it is of this type, 0 to 1: of a hidden region among the types that hide.
+    share : float
+        Of the face's patches that it covers, 0 to 1.
+    hidden : bool
+        Whether what is below it counts as hidden.
+    """
+
+    type: str
+    probability: float
+    share: float
+    hidden: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python, safe for JSON."""
+        return {
+            "type": self.type,
+            "probability": round(self.probability, 6),
+            "share": round(self.share, 6),
+            "hidden": self.hidden,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Occlusion:
     """Which patches hide the face.
@@ -41,7 +81,8 @@ class Occlusion:
         deviations from what clean faces have from the `one-class` detector, the distance to
         the centre of clean faces, in radii, from the `paper` detector (Eq. 1).
     mask : (14, 14) bool
-        True where the score exceeds the threshold: the patch is hidden.
+        True where the patch is hidden: the score exceeds the threshold, and what covers it is not
+        surely of a type that is not to count (`treat_as_hidden`).
     ratio : float
         Share of hidden patches, 0 to 1.
     threshold : float
@@ -50,6 +91,9 @@ class Occlusion:
         Hidden share, 0 to 1, of left_eye, right_eye, nose, mouth, left_cheek, right_cheek,
         forehead and chin; left and right are those of the image. They lie by the landmarks of a
         face found in a photo, by the template of aligned faces in a ready crop.
+    covers : tuple of Cover
+        What covers the face: each hidden region, the largest first, and what lies over the face
+        and hides little. Empty where nothing does, or the weights' detector tells no types.
     """
 
     scores: FloatArray
@@ -57,6 +101,7 @@ class Occlusion:
     ratio: float
     threshold: float
     regions: dict[str, float]
+    covers: tuple[Cover, ...] = ()
 
     def describe(self) -> str:
         """Name the regions that are hidden to a quarter or more, most hidden first.
@@ -78,6 +123,7 @@ class Occlusion:
             "ratio": self.ratio,
             "threshold": self.threshold,
             "regions": {name: round(share, 6) for name, share in self.regions.items()},
+            "covers": [cover.to_dict() for cover in self.covers],
         }
 
 
@@ -135,6 +181,8 @@ class FaceResult:
     alternatives : tuple of two str
         The two likeliest labels, where `expression` is `UNCERTAIN` as `abstain_below` asked for;
         empty otherwise.
+    face_score : float, or None
+        How sure the finder is that this is a face, 0 to 1; None for a crop.
     """
 
     expression: str
@@ -148,6 +196,7 @@ class FaceResult:
     face: NDArray[np.uint8]
     reconstruction: NDArray[np.uint8]
     alternatives: tuple[str, ...] = ()
+    face_score: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the two pictures as plain Python, safe for JSON."""
@@ -161,7 +210,34 @@ class FaceResult:
             "attention": _plain(self.attention),
             "box": None if self.box is None else [round(float(v), 2) for v in self.box],
             "landmarks": None if self.landmarks is None else _plain(self.landmarks),
+            "face_score": None if self.face_score is None else round(self.face_score, 6),
         }
+
+    def plot(self) -> "Figure":
+        """Draw the stages: face, hidden part, mask, repair, probabilities, regions.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            10 x 6.2 inches, white; a notebook shows it, its `savefig` writes PNG, PDF or SVG.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        try:
+            from latent_ofer.plots import plot_face
+        except ImportError as error:
+            raise ImportError(
+                "plot needs matplotlib, which is not installed: pip install 'latent-ofer[plot]'"
+            ) from error
+        return plot_face(self)
+
+    def _repr_html_(self) -> str:
+        from latent_ofer.notebook import face_html
+
+        return face_html(self)
 
 
 class Faces(list[FaceResult]):
@@ -176,6 +252,11 @@ class Faces(list[FaceResult]):
     def __init__(self, faces: Iterable[FaceResult] = (), path: str | None = None) -> None:
         super().__init__(faces)
         self.path = path
+
+    def _repr_html_(self) -> str:
+        from latent_ofer.notebook import faces_html
+
+        return faces_html(self)
 
 
 Outcome = list[FaceResult] | ImageError

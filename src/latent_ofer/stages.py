@@ -1,6 +1,6 @@
 """Aligned faces through the four networks: detect, mask, reconstruct, recognise."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from latent_ofer import arrays
 from latent_ofer.arrays import Pixels
 from latent_ofer.backends.protocol import Backend, Floats, Mask
+from latent_ofer.covering import covers_of
 from latent_ofer.images.face_regions import hidden_shares
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import VIEWS, Fusion
-from latent_ofer.results import Expression, Occlusion
+from latent_ofer.results import HIDING, Expression, Occlusion
 from latent_ofer.weights_folder import Thresholds
 
 _NO_LATENTS: Floats = np.empty(0, np.float32)
@@ -33,14 +34,22 @@ class Reading:
 
 
 class Stages:
-    """The stages of one engine, on batches of aligned faces (B, S, S, 3) uint8 RGB."""
+    """The stages of one engine, on batches of aligned faces (B, S, S, 3) uint8 RGB.
+
+    `treat_as_hidden` are the types of covers that count as hidden.
+    """
 
     def __init__(
-        self, backend: Backend, thresholds: Thresholds, fusion: Fusion | None = None
+        self,
+        backend: Backend,
+        thresholds: Thresholds,
+        fusion: Fusion | None = None,
+        treat_as_hidden: Collection[str] = HIDING,
     ) -> None:
         self._backend = backend
         self._thresholds = thresholds
         self._fusion = fusion
+        self._treat_as_hidden = frozenset(treat_as_hidden)
 
     @np.errstate(all="ignore")
     def read(self, faces: Pixels, labels: int, landmarks: Sequence[Landmarks]) -> list[Reading]:
@@ -50,7 +59,7 @@ class Stages:
         """
         planes = arrays.to_planes(faces)
         latents = self._latents(planes)
-        occlusions = self._occlusions(faces, self._backend.detect(planes, latents), landmarks)
+        occlusions = self._occlusions(faces, *self._backend.detect(planes, latents), landmarks)
         masks = _masks(occlusions)
         logits, attention = self._backend.recognise(planes, latents, np.zeros_like(masks))
         before = arrays.to_expressions(self._alone(logits), attention, labels)
@@ -77,8 +86,8 @@ class Stages:
         planes = arrays.to_planes(faces)
         needed = self._backend.detects_on_latents
         latents = self._backend.encode(planes) if needed else _NO_LATENTS
-        scores = self._backend.detect(planes, latents)
-        return self._occlusions(faces, scores, [None] * len(faces))
+        found = self._backend.detect(planes, latents)
+        return self._occlusions(faces, *found, [None] * len(faces))
 
     @np.errstate(all="ignore")
     def reconstruct(self, faces: Pixels, masks: Mask) -> Pixels:
@@ -151,17 +160,19 @@ class Stages:
         return self._fusion.of([before, *views], masks.mean(axis=(1, 2))), attention
 
     def _occlusions(
-        self, faces: Pixels, scores: NDArray[np.float32], landmarks: Sequence[Landmarks]
+        self, faces: Pixels, scores: Floats, types: Floats, landmarks: Sequence[Landmarks]
     ) -> list[Occlusion]:
         thresholds = self._thresholds.of(arrays.is_grey(faces))
         grids = scores.reshape(len(faces), GRID, GRID)
-        masks = grids > thresholds[:, None, None]
-        return [
-            Occlusion(grid, mask, float(mask.mean()), float(threshold), hidden_shares(mask, points))
-            for grid, mask, threshold, points in zip(
-                grids, masks, thresholds, landmarks, strict=True
+        kinds = types.reshape(len(faces), -1, GRID, GRID)
+        occlusions = []
+        for grid, told, limit, points in zip(grids, kinds, thresholds, landmarks, strict=True):
+            covers, mask = covers_of(grid > limit, told, self._treat_as_hidden)
+            shares = hidden_shares(mask, points)
+            occlusions.append(
+                Occlusion(grid, mask, float(mask.mean()), float(limit), shares, covers)
             )
-        ]
+        return occlusions
 
 
 def _masks(occlusions: Sequence[Occlusion]) -> Mask:

@@ -33,6 +33,7 @@ from latent_ofer.recogniser.copies import Repair
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.reconstructor import train as reconstructor
 from latent_ofer.reconstructor.train import ReconstructorRecipe, load_reconstructor
+from latent_ofer.results import COVER_TYPES
 from latent_ofer.stages import Stages
 from latent_ofer.trained import (
     PAPER,
@@ -52,7 +53,7 @@ from latent_ofer.training.checkpoint import (
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import Settings, load_recipe
 from latent_ofer.training.start import start_manifest
-from latent_ofer.weights_folder import FORMAT
+from latent_ofer.weights_folder import COVERS, FORMAT
 
 FUSION_PARENTS = ("detector_labelled", "reconstructor", "recogniser")
 LICENCE = {
@@ -293,6 +294,8 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         | {name: recipe.digest() for name, recipe in recipes.items()},
         "stages": start.get("stages", {}) | parents_of(runs, *here),
     }
+    if any("types" in detect.gives for detect in networks.detectors.values()):
+        manifest[COVERS] = list(COVER_TYPES)
     if start:
         manifest["started_from"] = {key: start.get(key) for key in STARTED_FROM}
         manifest["started_from"]["sha256"] = start["files"][MODEL]["sha256"]

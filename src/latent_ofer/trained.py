@@ -58,7 +58,12 @@ def dev_auroc(sources: Sources, runs: Path, networks: Networks) -> dict[str, dic
 
 
 def _scorer(detect: Detect, encode: Encode) -> Callable[[Tensor], Tensor]:
-    return (lambda faces: detect(encode(faces))) if detect.reads == "latents" else detect
+    def scores(faces: Tensor) -> Tensor:
+        given = detect(encode(faces) if detect.reads == "latents" else faces)
+        found: Tensor = given if isinstance(given, Tensor) else given[0]
+        return found
+
+    return scores
 
 
 def best_on_dev(figures: Mapping[str, Mapping[str, float]]) -> str:
@@ -110,7 +115,7 @@ def trained_networks(runs: Path, config: str) -> Networks:
     if parts is None or is_trained(runs, paper.STAGE) or is_trained(runs, encoder.STAGE):
         detectors[PAPER] = DetectPaper(paper.load_paper(runs, config))
     if is_trained(runs, labelled.STAGE):
-        detectors[LABELLED] = DetectLabelled(labelled.load_labelled(runs, config))
+        detectors[LABELLED] = DetectLabelled(labelled.load_labelled(runs, config), True)
     if is_trained(runs, train_cnn.STAGE):
         recognisers[VIEWS] = RecogniseViews(train_cnn.load_cnn(runs, config))
     if is_trained(runs, calibration.STAGE):

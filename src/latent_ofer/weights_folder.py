@@ -14,9 +14,12 @@ from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import Fusion
+from latent_ofer.tensor_file import check_tensors
 
 FORMAT = 2
 WEIGHTS = "model.safetensors"
+COVERS = "covers"
+"""Entry of the manifest with the types that the `labelled` detector tells; absent where none."""
 SHIPPED = Path(__file__).parent / "weights"
 """The weights that come with the package."""
 DetectorName = Literal["default", "labelled", "synthetic", "one-class", "paper"]
@@ -81,12 +84,14 @@ class WeightsFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "WeightsFolder":
-        """Read the manifest and check the size and SHA-256 of every file that it lists.
+        """Read the manifest, check the size and SHA-256 of every file that it lists, and look
+        through the tensors: those that the manifest names, and finite numbers all of them.
 
         Raises
         ------
         WeightsError
-            Naming the file that is missing, truncated, altered or does not fit this version.
+            Naming the file that is missing, truncated, altered or does not fit this version, and
+            the tensor where one is at fault.
         """
         path = Path(path)
         manifest = _read_manifest(path)
@@ -115,6 +120,7 @@ class WeightsFolder:
                 name: (int(entry["bytes"]), str(entry["sha256"]))
                 for name, entry in manifest["files"].items()
             }
+            tensors = {str(name): str(entry) for name, entry in manifest["tensors"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
                 f"{path / 'manifest.json'}: incomplete or malformed "
@@ -123,7 +129,7 @@ class WeightsFolder:
         _check_fit(folder, labels)
         for name, (size, digest) in sorted(expected.items()):
             _check_file(path, name, size, digest)
-        folder.file(WEIGHTS)
+        check_tensors(folder.file(WEIGHTS), tensors)
         return folder
 
     def file(self, name: str) -> Path:
@@ -139,6 +145,10 @@ class WeightsFolder:
                 f"{self.path / name}: not listed in manifest.json; these weights are incomplete"
             )
         return self.path / name
+
+    def tells_covers(self, detector: str) -> bool:
+        """Whether one of its detectors tells what covers a face."""
+        return detector == "labelled" and COVERS in self.manifest
 
     def detector(self, name: str) -> str:
         """The detector that a name stands for: "default" is another name of one of them.

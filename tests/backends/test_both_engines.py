@@ -34,7 +34,7 @@ GRAPHS = {
     "detector_synthetic": (["faces"], ["scores"]),
     "detector_one-class": (["faces"], ["scores"]),
     "detector_paper": (["latents"], ["scores"]),
-    "detector_labelled": (["faces"], ["scores"]),
+    "detector_labelled": (["faces"], ["scores", "types"]),
     "reconstructor": (["faces", "mask"], ["repaired"]),
     "recogniser_views": (["faces", "mask"], ["logits", "attention"]),
     "recogniser_paper": (["faces", "latents", "mask"], ["logits", "attention"]),
@@ -86,7 +86,10 @@ def test_both_engines_answer_the_same(
     on_latents = recogniser == "paper"
     assert ours.recognises_on_latents == theirs.recognises_on_latents == on_latents
     read, read_too = ours.recognise(faces, latents, mask), theirs.recognise(faces, latents, mask)
-    scores, scores_too = ours.detect(faces, latents), theirs.detect(faces, latents)
+    scores, types = ours.detect(faces, latents)
+    scores_too, types_too = theirs.detect(faces, latents)
+    assert types.shape == types_too.shape == (count, 8 * (detector == "labelled"), 196)
+    assert np.allclose(types, types_too, atol=1e-4)
     pairs = [
         (latents, theirs.encode(faces)),
         (scores, scores_too),

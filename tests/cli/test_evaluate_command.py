@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from archives import Trained, write_faces
 from latent_ofer.cli.main import app, main
-from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.weights_folder import WeightsFolder
 from layouts_b import write_class_folders
 

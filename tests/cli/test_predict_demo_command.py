@@ -33,7 +33,10 @@ def test_the_demo_finds_the_one_face_with_and_without_its_object(
         main(["demo", "--output", str(tmp_path / "out")])
     assert ended.value.code == 0
     assert finder.counts == [1, 1]
-    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    text = (tmp_path / "out" / "result.json").read_text()
+    assert len(text.splitlines()) < 250
+    result = json.loads(text)
+    assert len(result["attention"]) == len(result["attention"][0]) == 14
     assert result["covered_pixels"] > 500
     assert sum(result["probabilities"].values()) == pytest.approx(1)
     assert result["without_object"]["probabilities"] != result["before"]["probabilities"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slow_runs import predicting, started
+from slow_runs import PROGRAM, predicting, started
 
 
 def names(output: Path) -> list[str]:
@@ -35,9 +35,30 @@ def test_what_is_done_is_kept_and_said(
         process.send_signal(more)
     _, told = process.communicate(timeout=30)
     assert process.returncode == code
-    assert told == f"latent-ofer: stopped; 2 of 3 images are in {output / 'results.jsonl'}\n"
-    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
+    assert told == (
+        f"latent-ofer: stopped; 2 of 3 images are in {output / 'results.jsonl'}; "
+        "the same command goes on from there\n"
+    )
+    left = sorted(path.name for path in output.iterdir())
+    assert left == ["results.jsonl", "results.unfinished.jsonl"]
     assert names(output) == ["0.png", "1.png"]
+
+
+def test_killed_in_the_middle_it_goes_on_where_it_was(three_photos: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = predicting(three_photos, output, pause=60)
+    process.kill()
+    process.communicate(timeout=30)
+    assert [path.name for path in output.iterdir() if path.suffix == ".jsonl"] == [
+        "results.unfinished.jsonl"
+    ]
+    words = ["predict", str(three_photos), "--output", str(output)]
+    again = started(["-c", PROGRAM.format(pause=0), *words])
+    _, told = again.communicate(timeout=60)
+    assert again.returncode == 0
+    assert "going on with an unfinished run: 2 of 3 images are done" in told
+    assert names(output) == ["0.png", "1.png", "2.png"]
+    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
 
 
 def ignore_hang_ups() -> None:

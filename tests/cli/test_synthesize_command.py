@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from archives import write_archives
 from helpers import drawn_face
 from latent_ofer.cli.main import app, main
-from latent_ofer.datasets.pool import protocol_copy, read_pool
+from latent_ofer.datasets.archives import read_pool
+from latent_ofer.datasets.pool import protocol_copy
 from latent_ofer.occlusion.cutouts import load_cutouts
 from latent_ofer.synthesis.manifest import patch_states
 
@@ -182,7 +183,7 @@ def test_a_synthesised_set_is_itself_a_data_set(data: Path, tmp_path: Path) -> N
         (("--protocol", "eyes", "--share", "30"), "--share belongs to random and grad-cam"),
         (("--protocol", "procedural", "--coverage", "40"), "such as 5-40"),
         (("--protocol", "procedural", "--coverage", "40-5"), "such as 5-40"),
-        (("--protocol", "eyes", "--split", "test"), "no test faces"),
+        (("--protocol", "eyes", "--split", "test"), "no face of split test"),
         (("--protocol", "grad-cam", "--share", "30"), "latent-ofer train plain"),
     ],
 )

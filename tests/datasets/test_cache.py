@@ -6,39 +6,15 @@ import os
 import shutil
 import zipfile
 from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from latent_ofer.datasets.cache import stored, written_to
-from latent_ofer.datasets.fer2013 import PixelTable
-from latent_ofer.datasets.fingerprint import fingerprint
-from latent_ofer.datasets.table import FolderPictures
-from latent_ofer.datasets.tree import Tree
+from latent_ofer.datasets.cache import fingerprint, written_to
+from latent_ofer.datasets.readers.fer import PixelTable
+from latent_ofer.datasets.tree import FolderPictures, Tree
 from latent_ofer.errors import DataError
-
-ROWS = np.arange(60, dtype=np.uint8).reshape(5, 3, 4)
-
-
-def test_an_array_is_written_once_and_then_only_mapped(tmp_path: Path) -> None:
-    first = stored(tmp_path / "new" / "a.npy", ROWS.shape, iter(ROWS))
-    again = stored(tmp_path / "new" / "a.npy", ROWS.shape, iter(()))
-    assert isinstance(again, np.memmap) and not again.flags.writeable
-    assert np.array_equal(first, ROWS) and np.array_equal(again, ROWS)
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.npy"]
-
-
-def test_rows_that_fail_leave_no_half_of_an_array(tmp_path: Path) -> None:
-    def failing() -> Iterator[NDArray[np.uint8]]:
-        yield ROWS[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        stored(tmp_path / "a.npy", ROWS.shape, failing())
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_little_room_is_said_before_anything_is_written(
@@ -46,20 +22,19 @@ def test_too_little_room_is_said_before_anything_is_written(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(100, 70, 30))
-    with pytest.raises(DataError, match=r"too little room: 2\.00 GiB needed, 0\.00 GiB free"):
-        stored(tmp_path / "a.npy", (2, 2**30), iter(()))
+    told = r"too little room: 2\.00 GiB needed, 0\.00 GiB free"
+    with pytest.raises(DataError, match=told), written_to(tmp_path, 2**31):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_becomes_full_is_one_clear_line_and_leaves_nothing(tmp_path: Path) -> None:
-    def filling() -> Iterator[NDArray[np.uint8]]:
-        yield ROWS[0]
+def test_a_disk_that_becomes_full_is_one_clear_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DataError, match=rf"^{tmp_path}: the disk became full; .* needed") as caught,
+        written_to(tmp_path, 0),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(DataError, match=rf"^{tmp_path}: the disk became full; .* needed") as caught:
-        stored(tmp_path / "a.npy", ROWS.shape, filling())
     assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -136,7 +111,7 @@ def test_members_of_an_archive_count_by_their_crc(tmp_path: Path) -> None:
 
 
 def test_a_table_of_pixels_counts_as_a_whole(tmp_path: Path) -> None:
-    table = PixelTable(tmp_path / "fer2013.csv", None, np.array([0, 4]), 1)
+    table = PixelTable(tmp_path / "fer2013.csv", None, np.zeros((2, 48, 48), np.uint8), {})
     (tmp_path / "fer2013.csv").write_bytes(b"0,1\n0,2\n")
     first = fingerprint(table, ["fer2013.csv#0"])
     (tmp_path / "fer2013.csv").write_bytes(b"0,1\n0,3\n")

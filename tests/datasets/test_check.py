@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.check import check
-from latent_ofer.datasets.check_report import CheckReport
+from latent_ofer.datasets.check import CheckReport, check
 from latent_ofer.datasets.listing import Listing, Problem, Sample
 from latent_ofer.errors import ImageError
 from whole_sets import noise

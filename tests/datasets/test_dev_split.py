@@ -10,15 +10,14 @@ import pytest
 from PIL import Image
 
 from archives import INDEX, POINTS, picture, write_faces, write_ferplus
-from latent_ofer.datasets import face_archive, ferplus_sets
+from latent_ofer.datasets.archives import read_faces, read_ferplus
 from latent_ofer.datasets.check import check
-from latent_ofer.datasets.check_report import DevCounts
-from latent_ofer.datasets.dev_split import in_dev
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.datasets.dev_split import DevCounts, in_dev
 from latent_ofer.datasets.listing import Listing, Sample
+from latent_ofer.datasets.pool import FaceSet
 from latent_ofer.datasets.prepare import prepare
+from latent_ofer.datasets.readers.fer import read_ferplus_set
+from latent_ofer.datasets.readers.tables import read_face_archive
 from latent_ofer.datasets.tree import Tree
 from whole_sets import noise
 
@@ -62,8 +61,8 @@ def test_faces_of_the_archive_share_nobody_and_no_copy_between_dev_and_training(
             lines.append(f"{path},celeba,train,,,,,{subject},0.9,1,48{',50' * 10}")
         bundle.writestr("index.csv", "\n".join(lines) + "\n")
     train, dev = (read_faces(tmp_path, split, tmp_path / "cache") for split in ("train", "dev"))  # type: ignore[arg-type]
-    assert_strangers(train.as_face_set(), dev.as_face_set())
-    told = check(face_archive.read(tmp_path / "faces.zip", None)).dev
+    assert_strangers(train, dev)
+    told = check(read_face_archive(tmp_path / "faces.zip", None)).dev
     assert told is not None and (told.faces, told.training) == (len(dev), len(train))
 
 
@@ -105,14 +104,14 @@ def test_the_check_of_an_archive_counts_the_dev_faces_that_training_reads(
 ) -> None:
     if name == "faces":
         paths = write_faces(tmp_path, (12, 4, 2))
-        told = check(face_archive.read(tmp_path / "faces.zip", None)).dev
+        told = check(read_face_archive(tmp_path / "faces.zip", None)).dev
         dev = read_faces(tmp_path, "dev", tmp_path / "cache").names
     else:
         paths = write_ferplus(tmp_path)
-        told = check(ferplus_sets.read(tmp_path / "ferplus.zip", None)).dev
+        told = check(read_ferplus_set(tmp_path / "ferplus.zip", None)).dev
         dev = read_ferplus(tmp_path, "dev", tmp_path / "cache").names
     assert told == DevCounts(4, 12, 0, 0)
-    assert dev == paths["dev"]
+    assert dev == [Path(path).name for path in paths["dev"]]
 
 
 def test_the_check_tells_dev_faces_that_are_in_training_under_another_name(tmp_path: Path) -> None:

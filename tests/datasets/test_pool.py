@@ -1,14 +1,14 @@
 """Faces of several sets behind one index."""
 
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool, resized
+from helpers import drawn_face, drawn_set
+from latent_ofer.datasets.pool import FacePool, FaceSet, resized
 
 
 def face_set(count: int, size: int, colour: bool, channels: bool, first: int) -> FaceSet:
@@ -108,3 +108,16 @@ def test_small_pictures_become_smooth_larger_ones() -> None:
     assert large.shape == (112, 112)
     centres = (np.arange(112) + 0.5) * 48 / 112 - 0.5
     assert np.abs(large[50, 6:-6] - 4 * centres[6:-6]).max() <= 1
+
+
+def test_the_replicated_borders_of_our_own_archive_are_known_by_name() -> None:
+    with (files("latent_ofer") / "assets" / "photo_borders.npz").open("rb") as stream:
+        table = np.load(stream)
+        names, patches = table["faces"].astype(str), table["patches"]
+    assert len(set(names)) == len(names) > 30_000
+    pool = FacePool([drawn_set(3, names=["unknown.webp", f"{names[-1]}.webp", f"{names[0]}.webp"])])
+    borders = pool.take(np.array([2, 0, 1])).borders
+    for row, place in ((0, 0), (2, -1)):
+        bits = "".join(f"{byte:08b}" for byte in patches[place])[:196]
+        assert borders[row].tolist() == [bit == "1" for bit in bits] and borders[row].any()
+    assert borders.shape == (3, 196) and not borders[1].any()

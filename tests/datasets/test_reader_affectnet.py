@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_ofer.datasets.affectnet import read
+from latent_ofer.datasets.readers.affectnet import read
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_a import (

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets import ferplus_sets
 from latent_ofer.datasets.challenge_lists import read_list, restrict
 from latent_ofer.datasets.listing import Listing, Sample
-from latent_ofer.datasets.table import FolderPictures
+from latent_ofer.datasets.readers.fer import read_ferplus_set
+from latent_ofer.datasets.tree import FolderPictures
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import HASHES, write_challenge_lists, write_ferplus_folders, write_ferplus_tables
@@ -99,7 +99,7 @@ def raf_db(labels: dict[str, int]) -> Listing:
     samples = [
         Sample(f"Image/aligned/{name}_aligned.jpg", "test", label) for name, label in labels.items()
     ]
-    return Listing("raf-db", Path("raf"), FolderPictures(Path("raf")), samples)
+    return Listing("raf-db", Path("raf"), FolderPictures(Path()), samples)
 
 
 def test_a_data_set_is_restricted_to_the_list_in_its_order(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_names_of_affectnet_are_found_in_any_folder(tmp_path: Path) -> None:
     chosen = read_list(write_challenge_lists(tmp_path) / "pose_45_affectnet_list.txt")
     samples = [Sample(f"Manually_Annotated_Images/7/{HASHES[3]}.jpg", "val", CONTEMPT)]
     root = Path("affectnet")
-    listing = restrict(Listing("affectnet", root, FolderPictures(root), samples), chosen)
+    listing = restrict(Listing("affectnet", root, FolderPictures(Path()), samples), chosen)
     assert [s.tags["pose"] for s in listing.samples] == ["45"]
 
 
@@ -143,11 +143,11 @@ def test_names_of_affectnet_are_found_in_any_folder(tmp_path: Path) -> None:
 def test_ferplus_is_matched_by_image_name_and_not_by_row(tmp_path: Path, layout: str) -> None:
     lists = write_challenge_lists(tmp_path / "lists")
     if layout == "folders":
-        listing = ferplus_sets.read(write_ferplus_folders(tmp_path / "data"), None)
+        listing = read_ferplus_set(write_ferplus_folders(tmp_path / "data"), None)
         expected = ["FER2013Train/fer0000001.png", "FER2013Train/fer0000000.png"]
     else:
         # Row 0 has no name, so that fer0000001 is row 2, whose label is surprise.
-        listing = ferplus_sets.read(write_ferplus_tables(tmp_path / "data", blank=(0,)), None)
+        listing = read_ferplus_set(write_ferplus_tables(tmp_path / "data", blank=(0,)), None)
         expected = ["fer2013.csv#2", "fer2013.csv#1"]
     chosen = read_list(lists / "jianfei_occlusion_list.txt")
     assert [s.path for s in restrict(listing, chosen).samples] == expected

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets.ckplus import read
+from latent_ofer.datasets.readers.named import read_ckplus as read
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_a import write_ckplus, write_ckplus_folders, write_class_folders, write_face, zipped

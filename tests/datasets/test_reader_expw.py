@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets import expw
+from latent_ofer.datasets.readers.lists import read_expw
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import put_picture, write_expw, zipped
@@ -18,7 +18,7 @@ def swap_sides(folder: Path) -> None:
 @pytest.mark.parametrize("as_zip", [False, True])
 def test_each_line_is_a_face_with_its_box(tmp_path: Path, images: str, as_zip: bool) -> None:
     folder = write_expw(tmp_path / "data", images=images)
-    listing = expw.read(zipped(folder) if as_zip else folder, None)
+    listing = read_expw(zipped(folder) if as_zip else folder, None)
     assert len(listing.samples) == len(listing.of("test")) == 8
     second = listing.samples[1]
     assert second.path == f"{images}/some_words_0.jpg"
@@ -31,9 +31,9 @@ def test_each_line_is_a_face_with_its_box(tmp_path: Path, images: str, as_zip: b
 
 def test_boxes_in_the_other_order_are_recognised(tmp_path: Path) -> None:
     folder = write_expw(tmp_path)
-    expected = [sample.box for sample in expw.read(folder, None).samples]
+    expected = [sample.box for sample in read_expw(folder, None).samples]
     swap_sides(folder)
-    listing = expw.read(folder, None)
+    listing = read_expw(folder, None)
     assert [sample.box for sample in listing.samples] == expected
     assert not listing.problems
 
@@ -42,7 +42,7 @@ def test_the_order_is_the_one_that_most_boxes_have(tmp_path: Path) -> None:
     folder = write_expw(tmp_path)
     rows = ["some_words_0.jpg 0 500 10 560 70 1 0", "some_words_0.jpg 1 400 10 460 70 1 0"]
     (folder / "label.lst").write_text("\n".join(rows))
-    listing = expw.read(folder, None)
+    listing = read_expw(folder, None)
     assert listing.samples[0].box == (500, 10, 60, 60)
     assert any("left top right bottom: 2 of 2" in note for note in listing.notes)
 
@@ -57,7 +57,7 @@ def test_bad_lines_boxes_and_labels_are_told_with_their_line(tmp_path: Path) -> 
     lines[3] = lines[3].replace("some_words_1", "gone")
     table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
     put_picture(folder / "image" / "more.jpg")
-    listing = expw.read(folder, None)
+    listing = read_expw(folder, None)
     assert {(p.kind, p.place) for p in listing.problems} == {
         ("bad_file", "label.lst:1"),
         ("bad_file", "label.lst:2"),
@@ -71,9 +71,9 @@ def test_bad_lines_boxes_and_labels_are_told_with_their_line(tmp_path: Path) -> 
 def test_missing_list_and_missing_pictures_are_told(tmp_path: Path) -> None:
     folder = write_expw(tmp_path)
     (folder / "image").rename(folder / "elsewhere")
-    listing = expw.read(folder, None)
+    listing = read_expw(folder, None)
     assert [p.kind for p in listing.problems] == ["missing_folder"]
     assert not listing.samples
     (folder / "label.lst").unlink()
     with pytest.raises(DataError, match=r"label\.lst, found elsewhere/"):
-        expw.read(folder, None)
+        read_expw(folder, None)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets import fedro
+from latent_ofer.datasets.readers.lists import read_fedro
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import WORDS, put_picture, write_class_folders, write_fedro, write_fedro_list, zipped
@@ -11,7 +11,7 @@ from layouts_b import WORDS, put_picture, write_class_folders, write_fedro, writ
 @pytest.mark.parametrize("as_zip", [False, True])
 def test_class_folders_are_all_test(tmp_path: Path, as_zip: bool) -> None:
     folder = write_fedro(tmp_path / "fedro", 2)
-    listing = fedro.read(zipped(folder) if as_zip else folder, None)
+    listing = read_fedro(zipped(folder) if as_zip else folder, None)
     assert len(listing.of("test")) == 14
     assert not listing.problems
     assert any("14 faces were found; the paper counts 400" in note for note in listing.notes)
@@ -19,7 +19,7 @@ def test_class_folders_are_all_test(tmp_path: Path, as_zip: bool) -> None:
 
 def test_a_copy_with_a_folder_train_is_still_all_test(tmp_path: Path) -> None:
     write_class_folders(tmp_path, {f"train/{word}": 1 for word in WORDS})
-    assert len(fedro.read(tmp_path, None).of("test")) == 7
+    assert len(read_fedro(tmp_path, None).of("test")) == 7
 
 
 @pytest.mark.parametrize("as_zip", [False, True])
@@ -27,7 +27,7 @@ def test_a_list_of_paths_and_words_is_read(tmp_path: Path, as_zip: bool) -> None
     folder = write_fedro_list(tmp_path / "fedro")
     table = folder / "labels.txt"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
-    listing = fedro.read(zipped(folder) if as_zip else folder, None)
+    listing = read_fedro(zipped(folder) if as_zip else folder, None)
     assert [s.code for s in listing.samples] == list(WORDS)
     assert listing.samples[3].label == EXPRESSIONS.index("happiness")
     assert listing.samples[3].path == "pictures/3.jpg"
@@ -37,8 +37,8 @@ def test_a_list_of_paths_and_words_is_read(tmp_path: Path, as_zip: bool) -> None
 def test_a_list_of_codes_needs_an_order(tmp_path: Path) -> None:
     folder = write_fedro_list(tmp_path, ["1", "7", "1"])
     with pytest.raises(DataError, match="1: 2, 7: 1"):
-        fedro.read(folder, None)
-    labels = [sample.label for sample in fedro.read(folder, "raf-db").samples]
+        read_fedro(folder, None)
+    labels = [sample.label for sample in read_fedro(folder, "raf-db").samples]
     assert [EXPRESSIONS[label] for label in labels if label is not None] == [
         "surprise",
         "neutral",
@@ -50,7 +50,7 @@ def test_what_is_wrong_with_a_list_is_told(tmp_path: Path) -> None:
     folder = write_fedro_list(tmp_path, ["happy", "bored", "sad"])
     (folder / "pictures" / "2.jpg").unlink()
     put_picture(folder / "pictures" / "more.jpg")
-    problems = fedro.read(folder, None).problems
+    problems = read_fedro(folder, None).problems
     assert [(p.kind, p.place) for p in problems] == [
         ("unknown_code", "labels.txt:2"),
         ("missing_image", "labels.txt:3"),
@@ -62,4 +62,4 @@ def test_neither_folders_nor_a_list_is_refused(tmp_path: Path) -> None:
     put_picture(tmp_path / "photos" / "a.jpg")
     (tmp_path / "readme.txt").write_text("some words\n")
     with pytest.raises(DataError, match=r"no FED-RO here.*photos/"):
-        fedro.read(tmp_path, None)
+        read_fedro(tmp_path, None)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_ofer.datasets import fer2013
+from latent_ofer.datasets.readers.fer import read_fer2013
 from latent_ofer.errors import DataError, ImageError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import small_pixels, write_fer2013, write_fer2013_folders, zipped
@@ -22,7 +22,7 @@ def test_a_table_is_read_as_a_file_in_a_folder_or_in_a_zip(tmp_path: Path, root:
         "above": table.parent.parent,
         "zip": zipped(table.parent),
     }
-    listing = fer2013.read(roots[root], None)
+    listing = read_fer2013(roots[root], None)
     assert [len(listing.of(split)) for split in ("train", "val", "test")] == [7, 3, 2]
     assert [EXPRESSIONS[s.label] for s in listing.samples[:7] if s.label is not None] == CSV_ORDER
     assert listing.samples[11].path == "fer2013.csv#11"
@@ -40,14 +40,14 @@ def test_crlf_a_byte_order_mark_and_another_order_of_columns_change_nothing(
     rows = [line.split(",") for line in table.read_text().splitlines()]
     swapped = "\r\n".join(f"{a}, {c}, {b}" for a, b, c in rows) + "\r\n\r\n"
     table.write_bytes(b"\xef\xbb\xbf" + swapped.encode())
-    listing = fer2013.read(table, None)
+    listing = read_fer2013(table, None)
     assert [len(listing.of(split)) for split in ("train", "val", "test")] == [7, 3, 2]
     np.testing.assert_array_equal(listing.pictures.read("fer2013.csv#4"), small_pixels(4))
     assert not listing.problems
 
 
 def test_pictures_can_be_pickled_and_read_by_several_threads(tmp_path: Path) -> None:
-    listing = fer2013.read(write_fer2013(tmp_path), None)
+    listing = read_fer2013(write_fer2013(tmp_path), None)
     listing.pictures.read("fer2013.csv#0")
     pictures = pickle.loads(pickle.dumps(listing.pictures))
     rows = [row % 12 for row in range(200)]
@@ -65,7 +65,7 @@ def test_unknown_usage_bad_codes_and_short_rows_are_told_with_their_line(tmp_pat
     lines[4] = lines[4].replace("Training", "Exam")
     lines[5] = "3,1 2 3"
     table.write_text("\n".join(lines))
-    listing = fer2013.read(table, None)
+    listing = read_fer2013(table, None)
     assert {(p.kind, p.place) for p in listing.problems} == {
         ("label_out_of_range", "fer2013.csv:3"),
         ("unknown_code", "fer2013.csv:4"),
@@ -92,7 +92,7 @@ def test_bad_pixels_are_an_error_when_read(tmp_path: Path, pixels: str, reason: 
     lines = table.read_text().splitlines()
     lines[1] = f"0,{pixels},Training"
     table.write_text("\n".join(lines))
-    listing = fer2013.read(table, None)
+    listing = read_fer2013(table, None)
     with pytest.raises(ImageError, match=reason) as caught:
         listing.pictures.read("fer2013.csv#0")
     assert caught.value.path == "fer2013.csv#0"
@@ -100,7 +100,7 @@ def test_bad_pixels_are_an_error_when_read(tmp_path: Path, pixels: str, reason: 
 
 
 def test_a_row_that_is_not_there_is_not_found(tmp_path: Path) -> None:
-    pictures = fer2013.read(write_fer2013(tmp_path), None).pictures
+    pictures = read_fer2013(write_fer2013(tmp_path), None).pictures
     assert pictures.exists("fer2013.csv#11")
     for path in ("fer2013.csv#12", "fer2013.csv", "other.csv#1", "fer2013.csv#-1"):
         assert not pictures.exists(path)
@@ -112,7 +112,7 @@ def test_a_row_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_zip", [False, True])
 def test_class_folders_are_read_by_word(tmp_path: Path, as_zip: bool) -> None:
     folder = write_fer2013_folders(tmp_path / "images")
-    listing = fer2013.read(zipped(folder) if as_zip else folder, None)
+    listing = read_fer2013(zipped(folder) if as_zip else folder, None)
     assert (len(listing.of("train")), len(listing.of("test"))) == (14, 7)
     found = {s.path: EXPRESSIONS[s.label] for s in listing.samples if s.label is not None}
     assert found["train/neutral/im0.jpg"] == "neutral"
@@ -125,14 +125,14 @@ def test_class_folders_are_read_by_word(tmp_path: Path, as_zip: bool) -> None:
 def test_a_class_without_pictures_is_told(tmp_path: Path) -> None:
     folder = write_fer2013_folders(tmp_path)
     (folder / "test" / "disgust" / "im0.jpg").unlink()
-    problems = fer2013.read(folder, None).problems
+    problems = read_fer2013(folder, None).problems
     assert [(p.kind, p.place) for p in problems] == [("empty_class", "test/disgust")]
 
 
 def test_a_folder_that_cannot_hold_the_set_says_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(DataError, match=r"FER2013.*notes\.txt"):
-        fer2013.read(tmp_path, None)
+        read_fer2013(tmp_path, None)
     (tmp_path / "other.csv").write_text("path,label\na,b\n")
     with pytest.raises(DataError, match="no header emotion,pixels,Usage"):
-        fer2013.read(tmp_path / "other.csv", None)
+        read_fer2013(tmp_path / "other.csv", None)

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_ofer.datasets import ferplus_sets
 from latent_ofer.datasets.listing import Listing
+from latent_ofer.datasets.readers.fer import read_ferplus_set
 from latent_ofer.errors import DataError
 from layouts_b import (
     label_line,
@@ -36,7 +36,7 @@ def edit(path: Path, line: int, text: str) -> None:
 def test_folders_with_label_csv_are_read_anywhere(tmp_path: Path, root: str) -> None:
     folder = write_ferplus_folders(tmp_path / "above" / "data")
     roots = {"folder": folder, "above": folder.parent, "zip": zipped(folder)}
-    listing = ferplus_sets.read(roots[root], None)
+    listing = read_ferplus_set(roots[root], None)
     assert sizes(listing) == [8, 4, 3]
     assert [sample.label for sample in listing.of("train")] == list(range(8))
     second = listing.samples[1]
@@ -47,7 +47,7 @@ def test_folders_with_label_csv_are_read_anywhere(tmp_path: Path, root: str) -> 
 
 
 def test_a_part_that_is_not_here_is_a_note(tmp_path: Path) -> None:
-    listing = ferplus_sets.read(write_ferplus_folders(tmp_path, (3, 2, 0)), None)
+    listing = read_ferplus_set(write_ferplus_folders(tmp_path, (3, 2, 0)), None)
     assert sizes(listing) == [3, 2, 0]
     assert not listing.problems
     assert [note for note in listing.notes if "FER2013Test" in note]
@@ -59,7 +59,7 @@ def test_faces_without_majority_keep_their_votes_and_have_no_label(tmp_path: Pat
     edit(table, 1, label_line("fer0000000.png", [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]))
     edit(table, 2, label_line("fer0000001.png", [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]))
     edit(table, 3, label_line("fer0000002.png", [3, 2, 0, 1, 1, 1, 1, 1, 0, 0]))
-    samples = ferplus_sets.read(folder, None).of("train")
+    samples = read_ferplus_set(folder, None).of("train")
     assert [sample.label for sample in samples[:4]] == [None, None, 0, 3]
     assert [sample.code for sample in samples[:2]] == ["", ""]
     assert samples[0].votes == (5, 5, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -71,7 +71,7 @@ def test_twins_are_tagged_in_training_only(tmp_path: Path) -> None:
         "FER2013Train/fer0000003.png\r\nFER2013Valid/fer0000008.png\r\n"
     )
     (folder / "train_twins_of_valid.txt").write_text("FER2013Train/fer0000005.png\n")
-    twins = [s.tags["name"] for s in ferplus_sets.read(folder, None).samples if "twin" in s.tags]
+    twins = [s.tags["name"] for s in read_ferplus_set(folder, None).samples if "twin" in s.tags]
     assert twins == ["fer0000003.png", "fer0000005.png"]
 
 
@@ -79,7 +79,7 @@ def test_crlf_and_a_byte_order_mark_in_label_csv_change_nothing(tmp_path: Path) 
     folder = write_ferplus_folders(tmp_path)
     table = folder / "FER2013Train" / "label.csv"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert [sample.label for sample in listing.of("train")] == list(range(8))
     assert not listing.problems
 
@@ -89,7 +89,7 @@ def test_folders_and_names_in_another_case_are_found(tmp_path: Path) -> None:
     (folder / "FER2013Train").rename(folder / "fer2013train")
     picture = folder / "fer2013train" / "fer0000000.png"
     picture.rename(picture.with_name("FER0000000.PNG"))
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert sizes(listing) == [8, 4, 3]
     assert not listing.problems
 
@@ -108,7 +108,7 @@ def test_bad_votes_are_told_with_their_line(tmp_path: Path, votes: str, kind: st
     folder = write_ferplus_folders(tmp_path)
     table = folder / "FER2013Valid" / "label.csv"
     edit(table, 2, f'fer0000009.png,"(0, 0, 48, 48)",{votes}')
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert [(p.kind, p.place) for p in listing.problems] == [(kind, "FER2013Valid/label.csv:2")]
     assert sizes(listing) == [8, 3, 3]
 
@@ -117,7 +117,7 @@ def test_missing_and_unlisted_pictures_are_told(tmp_path: Path) -> None:
     folder = write_ferplus_folders(tmp_path)
     (folder / "FER2013Train" / "fer0000002.png").unlink()
     put_picture(folder / "FER2013Valid" / "more.png")
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert [(p.kind, p.place) for p in listing.problems] == [
         ("missing_image", "FER2013Train/label.csv:3"),
         ("unlisted_image", "FER2013Valid/more.png"),
@@ -130,7 +130,7 @@ def test_a_thousand_missing_pictures_make_few_problems(tmp_path: Path) -> None:
     table = folder / "FER2013Train" / "label.csv"
     lines = [label_line(f"gone{row}.png", votes_for(0)) for row in range(1000)]
     table.write_text("\n".join(lines))
-    problems = [p for p in ferplus_sets.read(folder, None).problems if p.kind == "missing_image"]
+    problems = [p for p in read_ferplus_set(folder, None).problems if p.kind == "missing_image"]
     assert len(problems) == 21
     assert "1,000" in problems[-1].message
 
@@ -138,7 +138,7 @@ def test_a_thousand_missing_pictures_make_few_problems(tmp_path: Path) -> None:
 @pytest.mark.parametrize("as_zip", [False, True])
 def test_tables_are_joined_by_row_order_and_not_by_name(tmp_path: Path, as_zip: bool) -> None:
     folder = write_ferplus_tables(tmp_path / "data", blank=(2, 5))
-    listing = ferplus_sets.read(zipped(folder) if as_zip else folder, None)
+    listing = read_ferplus_set(zipped(folder) if as_zip else folder, None)
     assert sizes(listing) == [5, 3, 2]
     rows = [int(sample.path.partition("#")[2]) for sample in listing.samples]
     assert rows == [0, 1, 3, 4, 6, 7, 8, 9, 10, 11]
@@ -157,7 +157,7 @@ def test_the_header_names_the_columns_in_any_order_and_case(tmp_path: Path) -> N
     rows = [line.split(",") for line in table.read_text().splitlines()]
     rows[0] = [name.upper() for name in rows[0]]
     table.write_text("\n".join(",".join([*row[2:][::-1], *row[:2]]) for row in rows))
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert [s.label for s in listing.samples] == [r % 8 for r in range(12) if r != 2]
 
 
@@ -165,7 +165,7 @@ def test_tables_of_different_length_are_not_joined(tmp_path: Path) -> None:
     folder = write_ferplus_tables(tmp_path)
     table = folder / "fer2013new.csv"
     table.write_text("\n".join(table.read_text().splitlines()[:-1]))
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert not listing.samples
     assert [(p.kind, p.place) for p in listing.problems] == [("bad_file", "fer2013new.csv")]
     assert "11 rows" in listing.problems[0].message
@@ -177,7 +177,7 @@ def test_a_usage_that_disagrees_is_told_with_its_line(tmp_path: Path) -> None:
     table = folder / "fer2013new.csv"
     line = table.read_text().splitlines()[4]
     edit(table, 5, line.replace("Training", "PublicTest"))
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert [(p.kind, p.place) for p in listing.problems] == [("bad_file", "fer2013new.csv:5")]
     assert sizes(listing) == [5, 3, 2]
 
@@ -185,7 +185,7 @@ def test_a_usage_that_disagrees_is_told_with_its_line(tmp_path: Path) -> None:
 def test_label_csv_wins_over_the_other_table_where_its_pictures_are(tmp_path: Path) -> None:
     folder = write_ferplus_folders(tmp_path)
     write_ferplus_tables(folder)
-    listing = ferplus_sets.read(folder, None)
+    listing = read_ferplus_set(folder, None)
     assert sizes(listing) == [8, 4, 3]
     assert any("was not used" in note for note in listing.notes)
 
@@ -195,14 +195,14 @@ def test_label_csv_without_any_picture_leaves_the_tables(tmp_path: Path) -> None
     for picture in folder.glob("*/*.png"):
         picture.unlink()
     write_ferplus_tables(folder)
-    assert ferplus_sets.read(folder, None).samples[0].path == "fer2013.csv#0"
+    assert read_ferplus_set(folder, None).samples[0].path == "fer2013.csv#0"
 
 
 def test_one_table_alone_is_not_the_set(tmp_path: Path) -> None:
     folder = write_ferplus_tables(tmp_path)
     (folder / "fer2013.csv").unlink()
     with pytest.raises(DataError, match=r"and fer2013\.csv, found fer2013new\.csv"):
-        ferplus_sets.read(folder, None)
+        read_ferplus_set(folder, None)
 
 
 def test_a_vote_table_without_a_column_is_refused(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_vote_table_without_a_column_is_refused(tmp_path: Path) -> None:
     table = folder / "fer2013new.csv"
     table.write_text(table.read_text().replace("contempt", "other"))
     with pytest.raises(DataError, match="lacks contempt"):
-        ferplus_sets.read(folder, None)
+        read_ferplus_set(folder, None)
 
 
 def slow_majority(votes: list[int]) -> int | None:
@@ -243,7 +243,7 @@ def test_a_full_size_pair_of_tables_gives_the_counts_of_a_slow_count(tmp_path: P
     for usage, name, row in zip(usages, names, votes, strict=True):
         if name:
             expected[usage, slow_majority(row)] += 1
-    listing = ferplus_sets.read(tmp_path, None)
+    listing = read_ferplus_set(tmp_path, None)
     split = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
     found = Counter((split[sample.split], sample.label) for sample in listing.samples)
 

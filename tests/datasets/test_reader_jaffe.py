@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets.jaffe import read
+from latent_ofer.datasets.readers.named import read_jaffe as read
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_a import write_face, write_jaffe, zipped

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from latent_ofer.datasets.listing import Listing
-from latent_ofer.datasets.rafdb import read
+from latent_ofer.datasets.readers.lists import read_rafdb as read
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_a import write_class_folders, write_face, write_rafdb, write_rafdb_folders, zipped
@@ -212,11 +212,6 @@ def test_empty_and_unknown_class_folders_are_told(tmp_path: Path) -> None:
         ("unknown_code", "train/contempt"),
         ("unlisted_image", "more/00004.jpg"),
     }
-
-
-def test_an_unknown_map_of_codes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="raf-db-from-0"):
-        read(write_rafdb(tmp_path), "nonsense")
 
 
 def test_the_order_does_not_depend_on_the_file_system(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets import sfew
+from latent_ofer.datasets.readers.folders import read_sfew
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import write_sfew, zipped
@@ -12,7 +12,7 @@ from layouts_b import write_sfew, zipped
 def test_train_and_val_have_labels_and_test_has_none(tmp_path: Path, root: str) -> None:
     folder = write_sfew(tmp_path / "above" / "SFEW_2")
     roots = {"folder": folder, "above": folder.parent, "zip": zipped(folder)}
-    listing = sfew.read(roots[root], None)
+    listing = read_sfew(roots[root], None)
     assert [len(listing.of(split)) for split in ("train", "val", "test")] == [14, 7, 3]
     assert all(sample.label is None and not sample.code for sample in listing.of("test"))
     surprised = [s for s in listing.of("val") if s.code == "Surprise"]
@@ -23,7 +23,7 @@ def test_train_and_val_have_labels_and_test_has_none(tmp_path: Path, root: str) 
 
 
 def test_a_copy_without_test_pictures_says_nothing_of_them(tmp_path: Path) -> None:
-    listing = sfew.read(write_sfew(tmp_path, test=0), None)
+    listing = read_sfew(write_sfew(tmp_path, test=0), None)
     assert not listing.of("test")
     assert not listing.notes
 
@@ -31,11 +31,11 @@ def test_a_copy_without_test_pictures_says_nothing_of_them(tmp_path: Path) -> No
 def test_a_class_that_one_split_lacks_is_told(tmp_path: Path) -> None:
     folder = write_sfew(tmp_path)
     (folder / "Val" / "Disgust" / "im0.png").unlink()
-    problems = sfew.read(folder, None).problems
+    problems = read_sfew(folder, None).problems
     assert [(p.kind, p.place) for p in problems] == [("empty_class", "Val/disgust")]
 
 
 def test_the_wrong_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("no pictures")
     with pytest.raises(DataError, match=r"no SFEW 2\.0 here.*readme\.txt"):
-        sfew.read(tmp_path, None)
+        read_sfew(tmp_path, None)

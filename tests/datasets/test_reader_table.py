@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.datasets import table
+from latent_ofer.datasets.readers.tables import read_table
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import WORDS, put_picture, write_table
 
 
 def test_paths_labels_splits_and_people_are_read(tmp_path: Path) -> None:
-    listing = table.read(write_table(tmp_path), None)
+    listing = read_table(write_table(tmp_path), None)
     assert (len(listing.of("train")), len(listing.of("test"))) == (5, 2)
     assert [s.code for s in listing.samples] == list(WORDS)
     assert listing.samples[3].label == EXPRESSIONS.index("happiness")
@@ -34,7 +34,7 @@ def test_delimiters_line_ends_marks_and_case_do_not_matter(tmp_path: Path, delim
     path = tmp_path / "Faces.CSV"
     text = "\r\n".join(delimiter.join(row) for row in rows)
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    listing = table.read(path, None)
+    listing = read_table(path, None)
     assert [s.split for s in listing.samples] == ["train", "val", "test"]
     labels = [s.label for s in listing.samples]
     assert labels == [EXPRESSIONS.index("happiness"), EXPRESSIONS.index("fear"), None]
@@ -44,13 +44,13 @@ def test_delimiters_line_ends_marks_and_case_do_not_matter(tmp_path: Path, delim
 def test_codes_need_an_order_and_the_error_shows_the_counts(tmp_path: Path) -> None:
     path = write_table(tmp_path, ["0", "3.0", "3", "10"])
     with pytest.raises(DataError) as caught:
-        table.read(path, None)
+        read_table(path, None)
     assert "0: 1, 3: 2, 10: 1" in str(caught.value)
     assert "codes: affectnet" in str(caught.value)
-    samples = table.read(path, "affectnet").samples
+    samples = read_table(path, "affectnet").samples
     surprise = EXPRESSIONS.index("surprise")
     assert [s.label for s in samples] == [EXPRESSIONS.index("neutral"), surprise, surprise, None]
-    out_of_range = table.read(path, "fer2013").problems
+    out_of_range = read_table(path, "fer2013").problems
     assert [(p.kind, p.place) for p in out_of_range] == [("label_out_of_range", "faces.csv:5")]
 
 
@@ -61,7 +61,7 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line(tmp_path: Path) -> None:
     lines[4] = "pictures/3.png,fear"
     path.write_text("\n".join(lines))
     (tmp_path / "pictures" / "4.png").unlink()
-    listing = table.read(path, None)
+    listing = read_table(path, None)
     assert {(p.kind, p.place) for p in listing.problems} == {
         ("unknown_code", "faces.csv:3"),
         ("unknown_code", "faces.csv:4"),
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line(tmp_path: Path) -> None:
 def test_without_a_column_of_splits_all_is_test(tmp_path: Path) -> None:
     put_picture(tmp_path / "a.jpg")
     (tmp_path / "faces.csv").write_text("file,emotion\na.jpg,joy\n")
-    listing = table.read(tmp_path / "faces.csv", None)
+    listing = read_table(tmp_path / "faces.csv", None)
     assert [s.split for s in listing.samples] == ["test"]
     assert any("split test" in note for note in listing.notes)
 
@@ -82,13 +82,13 @@ def test_without_a_column_of_splits_all_is_test(tmp_path: Path) -> None:
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     path = write_table(tmp_path)
     with pytest.raises(DataError, match=r"Give the \.csv"):
-        table.read(tmp_path, None)
+        read_table(tmp_path, None)
     path.write_text("path,mood\na.jpg,happy\n")
     with pytest.raises(DataError, match="no column for the label.*found path, mood"):
-        table.read(path, None)
+        read_table(path, None)
     path.write_text("")
     with pytest.raises(DataError, match="no column for the path.*found nothing"):
-        table.read(path, None)
+        read_table(path, None)
 
 
 def test_parquet_without_its_libraries_says_what_to_install(
@@ -98,7 +98,7 @@ def test_parquet_without_its_libraries_says_what_to_install(
     path.write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(DataError, match="pip install pandas pyarrow"):
-        table.read(path, None)
+        read_table(path, None)
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     csv = write_table(tmp_path, ["happy", "sad", ""])
     pandas.read_csv(csv).to_parquet(tmp_path / "faces.parquet")
-    expected = table.read(csv, None).samples
-    assert table.read(tmp_path / "faces.parquet", None).samples == expected
+    expected = read_table(csv, None).samples
+    assert read_table(tmp_path / "faces.parquet", None).samples == expected
 
 
 def test_broken_parquet_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     (tmp_path / "faces.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(DataError, match="not a readable Parquet file"):
-        table.read(tmp_path / "faces.parquet", None)
+        read_table(tmp_path / "faces.parquet", None)

@@ -1,16 +1,18 @@
 """Reading the archives: splits, twins, landmarks, the decoded copy, and what is broken."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from archives import TWINS, of_split, write_faces, write_ferplus
+from archives import TWINS, of_split, picture, write_faces, write_ferplus
 from helpers import drawn_face
-from latent_ofer.datasets.archives import archive, decoded, file_sha256
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import TEMPLATE_48, read_ferplus
+from latent_ofer.datasets.archives import archive, read_faces, read_ferplus, read_pool
+from latent_ofer.datasets.ferplus import TEMPLATE_48
+from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 
 
@@ -18,10 +20,12 @@ from latent_ofer.errors import DataError
 def test_each_split_of_faces_holds_its_faces_in_order(tmp_path: Path, split: str) -> None:
     expected = write_faces(tmp_path)
     faces = read_faces(tmp_path, split, tmp_path / "cache")  # type: ignore[arg-type]
-    assert faces.names == expected[split] and len(faces) == len(expected[split])
+    assert faces.names == [Path(path).name for path in expected[split]]
     assert faces.images.shape == (len(faces), 112, 112, 3) and faces.images.dtype == np.uint8
     assert faces.landmarks.shape == (len(faces), 5, 2)
-    assert faces.colour.tolist() == ["utkface" in name for name in faces.names]
+    assert faces.colour.tolist() == ["utkface" in path for path in expected[split]]
+    assert faces.sources == [path.split("/")[1] for path in expected[split]]
+    assert {tags["found"] for tags in faces.tags if "found" in tags} == set()
 
 
 def test_a_face_comes_with_its_own_pixels_and_landmarks(tmp_path: Path) -> None:
@@ -40,9 +44,18 @@ def test_each_split_of_ferplus_holds_its_faces_without_twins(tmp_path: Path, spl
     faces = read_ferplus(tmp_path, split, tmp_path / "cache")  # type: ignore[arg-type]
     assert faces.names == expected[split]
     assert not {f"FER2013Train/{name}" for name in faces.names} & set(listed)
-    assert faces.images.shape == (len(faces), 48, 48) and faces.votes.shape == (len(faces), 10)
+    assert faces.images.shape == (len(faces), 48, 48) and {*faces.sources} == {"ferplus"}
     assert np.array_equal(faces.landmarks[0], TEMPLATE_48)
     assert not np.array_equal(faces.landmarks[1], TEMPLATE_48)
+
+
+def test_the_noisy_labels_of_the_photos_are_left_aside_in_training_alone(tmp_path: Path) -> None:
+    write_faces(tmp_path, sizes=(2, 0, 0))
+    write_ferplus(tmp_path)
+    assert read_faces(tmp_path, "train", tmp_path / "cache").labels.tolist() == [1, 1]
+    pool = read_pool(tmp_path, "train", tmp_path / "cache")
+    assert pool.labels[:2].tolist() == [-1, -1] and not pool.targets[:2].any()
+    assert pool.labels[2:].max() > 0
 
 
 def test_pictures_are_decoded_once_and_again_when_the_archive_changes(
@@ -50,30 +63,38 @@ def test_pictures_are_decoded_once_and_again_when_the_archive_changes(
 ) -> None:
     write_faces(tmp_path, sizes=(2, 1, 0))
     seen: list[str] = []
+    read = Tree.read
 
-    def count(members, total, title):  # type: ignore[no-untyped-def]
-        assert total == len(members) and "faces.zip" in title
-        for member in members:
-            seen.append(member)
-            yield member
+    def counted(tree: Tree, path: str) -> NDArray[np.uint8]:
+        seen.append(path)
+        return read(tree, path)
 
-    monkeypatch.setattr("latent_ofer.datasets.archives.track", count)
+    monkeypatch.setattr(Tree, "read", counted)
     first = read_faces(tmp_path, "train", tmp_path / "cache")
     assert len(seen) == 3
     again = read_faces(tmp_path, "train", tmp_path / "cache")
     assert len(seen) == 3 and np.array_equal(first.images, again.images)
     write_faces(tmp_path, sizes=(4, 1, 0))
-    file_sha256.cache_clear()
     assert len(read_faces(tmp_path, "train", tmp_path / "cache")) == 4
     assert len(seen) == 8
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
-def test_a_decoding_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    paths = write_faces(tmp_path, sizes=(2, 0, 0))["train"]
-    with pytest.raises(DataError, match=r"faces\.zip: cannot read images/none\.webp"):
-        decoded(tmp_path / "faces.zip", [*paths, "images/none.webp"], (112, 112, 3), tmp_path / "c")
-    assert list((tmp_path / "c").iterdir()) == []
+def rewritten(archive: Path, change: Callable[[str, bytes], bytes | None]) -> None:
+    """The same archive with other content, or without what becomes None."""
+    with zipfile.ZipFile(archive) as bundle:
+        content = {name: change(name, bundle.read(name)) for name in bundle.namelist()}
+    with zipfile.ZipFile(archive, "w") as bundle:
+        for name, data in content.items():
+            if data is not None:
+                bundle.writestr(name, data)
+
+
+def test_a_face_that_is_listed_and_missing_is_an_error(tmp_path: Path) -> None:
+    (path,) = write_faces(tmp_path, sizes=(1, 0, 0))["train"]
+    rewritten(tmp_path / "faces.zip", lambda name, data: None if name == path else data)
+    with pytest.raises(DataError, match=rf"{path} is listed but not there\. Copy it anew"):
+        read_faces(tmp_path, "train", tmp_path / "cache")
 
 
 def test_a_missing_archive_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -83,7 +104,7 @@ def test_a_missing_archive_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "faces.zip").write_bytes(b"not a zip file")
-    with pytest.raises(DataError, match=r"faces\.zip: cannot read index\.csv"):
+    with pytest.raises(DataError, match=r"faces\.zip: neither a folder nor a whole zip"):
         read_faces(tmp_path, "train", tmp_path / "cache")
 
 
@@ -91,24 +112,32 @@ def test_an_archive_cut_short_is_named(tmp_path: Path) -> None:
     write_ferplus(tmp_path)
     path = tmp_path / "ferplus.zip"
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(DataError, match=r"ferplus\.zip: cannot read"):
+    with pytest.raises(DataError, match=r"ferplus\.zip: .*may be cut short"):
         read_ferplus(tmp_path, "train", tmp_path / "cache")
 
 
 def test_an_altered_picture_is_named(tmp_path: Path) -> None:
     names = write_ferplus(tmp_path)["train"]
     path = tmp_path / "ferplus.zip"
+    whole = path.read_bytes()
     with zipfile.ZipFile(path) as bundle:
         place = bundle.getinfo(f"FER2013Train/{names[3]}")
-    altered = bytearray(path.read_bytes())
+    altered = bytearray(whole)
     start = place.header_offset + 30 + len(place.filename)
     altered[start : start + 40] = b"\xff" * 40
     path.write_bytes(altered)
-    with pytest.raises(DataError, match=rf"ferplus\.zip: cannot read FER2013Train/{names[3]}"):
-        read_ferplus(tmp_path, "train", tmp_path / "cache")
+    for _ in range(2):
+        with pytest.raises(DataError, match=rf"ferplus\.zip: cannot read FER2013Train/{names[3]}"):
+            read_ferplus(tmp_path, "train", tmp_path / "cache")
+    # The directories of both copies are alike: nothing of the broken one is kept.
+    path.write_bytes(whole)
+    assert read_ferplus(tmp_path, "train", tmp_path / "cache").names == names
 
 
-def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
-    paths = write_faces(tmp_path, sizes=(1, 0, 0))["train"]
-    with pytest.raises(DataError, match=r"\.webp is \(112, 112, 3\), expected \(64, 64, 3\)"):
-        decoded(tmp_path / "faces.zip", paths, (64, 64, 3), tmp_path / "cache")
+def test_a_face_of_another_size_is_found_and_aligned_like_any_other(tmp_path: Path) -> None:
+    names = write_faces(tmp_path, sizes=(2, 0, 0))["train"]
+    small = picture(drawn_face(64)[0], "WEBP")
+    rewritten(tmp_path / "faces.zip", lambda name, data: small if name == names[0] else data)
+    faces = [read_faces(tmp_path, split, tmp_path / "cache") for split in ("train", "dev")]  # type: ignore[arg-type]
+    found = {tags["name"]: tags.get("found") for part in faces for tags in part.tags}
+    assert found[Path(names[0]).name] in ("yes", "no") and found[Path(names[1]).name] is None

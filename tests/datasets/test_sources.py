@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from archives import write_archives
-from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.archives import file_sha256, read_ferplus
 from latent_ofer.datasets.dev_split import in_dev
-from latent_ofer.datasets.ferplus import majority, read_ferplus, soft_targets
 from latent_ofer.datasets.sources import NamedSet, Sources
 from latent_ofer.errors import DataError
 from layouts_b import put_picture, write_class_folders
@@ -40,14 +39,14 @@ def test_the_archives_follow_each_other_and_ferplus_alone_has_labels(archived: S
     ferplus = read_ferplus(archived.data, "train", archived.cache)
     assert [pool.native(row).source for row in (0, 9, 10)] == ["utkface", "utkface", "ferplus"]
     assert (pool.labels[:10] == -1).all() and not pool.targets[:10].any()
-    assert np.array_equal(pool.labels[10:], majority(ferplus.votes))
-    shares = soft_targets(ferplus.votes)
+    assert np.array_equal(pool.labels[10:], ferplus.labels)
+    shares = ferplus.targets
     assert np.array_equal(labelled.targets, shares[shares.sum(1) > 0])
     assert 0 < len(labelled) < len(ferplus)
 
 
 def test_the_archives_hold_no_test_faces(archived: Sources) -> None:
-    with pytest.raises(DataError, match="hold no test faces"):
+    with pytest.raises(DataError, match="holds no face of split test"):
         archived.pool("test")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from archives import write_archives
 from latent_ofer.datasets.covers import Cover
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector import clean as module
 from latent_ofer.detector.clean import COVERS, clean_faces, clean_rows, known_covers
@@ -77,11 +78,13 @@ def test_clean_faces_are_training_faces_and_know_their_replicated_border(
     marked = np.random.default_rng(0).random((len(sources.pool("train")), 196)) < 0.2
     by_pixels = {face.tobytes(): row for row, face in enumerate(all_of(sources))}
     monkeypatch.setattr(
-        module,
-        "pool_streaks",
-        lambda pool, _: marked[
-            [by_pixels[face.tobytes()] for face in pool.batch(np.arange(len(pool)))]
-        ],
+        FacePool,
+        "borders",
+        property(
+            lambda pool: marked[
+                [by_pixels[face.tobytes()] for face in pool.batch(np.arange(len(pool)))]
+            ]
+        ),
     )
     faces = clean_faces(sources, "grey", 5, 0)
     rows = [by_pixels[face.tobytes()] for face in faces.pixels]

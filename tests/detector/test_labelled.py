@@ -8,8 +8,7 @@ from torch import Tensor
 from chosen import disc
 from helpers import drawn_face
 from latent_ofer.datasets.covers import TYPES, Cover, Face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.detector.labelled import (
     UNKNOWN,
     Batch,
@@ -18,6 +17,7 @@ from latent_ofer.detector.labelled import (
     labelled_loss,
 )
 from latent_ofer.detector.synthetic import Mix, Occluder
+from latent_ofer.results import HIDING
 
 CLEAN, GLASSES, HAND, DISAGREED, UNSEEN, TEXT, COLOUR_UNSEEN, COLOUR_CLEAN = range(8)
 """Rows of the pool; the last two are in colour."""
@@ -133,7 +133,27 @@ def test_types_are_known_where_both_looks_agree_and_unknown_below_something_past
         tuple(row(text=UNKNOWN)),
     }
     assert types[15] == row(hand=1, text=UNKNOWN)
-    assert types[16:] == [unknown] * 5
+    assert batch.over.tolist()[:16] == [UNKNOWN] * 15 + [HIDING.index("hand")]
+    pasted = [*[unknown] * 5, row(object=1, glasses=UNKNOWN, text=UNKNOWN, shade=UNKNOWN)]
+    assert all(known in pasted for known in types[16:19])
+    # Nobody has looked at all of the colour faces.
+    assert all(known in (*pasted, [UNKNOWN, 1, *unknown[2:]]) for known in types[19:])
+    for known, over in zip(types[16:], batch.over.tolist()[16:], strict=True):
+        assert over == (HIDING.index("object") if known != unknown else UNKNOWN)
+    assert not all(known == unknown for known in types[16:])
+
+
+def test_rare_covers_are_drawn_more_often_than_their_number() -> None:
+    table: dict[Face, Cover] = {("set", f"{row}.png"): looks("hand", "hand") for row in range(4)}
+    table["set", "4.png"] = looks("hand+cloth", "hand+cloth")
+    faces = labelled(table)
+    assert faces.covered_odds == pytest.approx(np.array([5**-0.5] * 4 + [1]) / (4 * 5**-0.5 + 1))
+
+
+def test_a_face_that_several_types_hide_does_not_say_which_hides_a_patch() -> None:
+    table: dict[Face, Cover] = {("set", f"{HAND}.png"): looks("hand+cloth", "hand")}
+    faces = labelled(table, {("set", f"{HAND}.png"): OUTLINE})
+    assert drawn(faces, Shares(0, 0, 0, 2, 0, 0)).over.tolist() == [UNKNOWN] * 2
 
 
 def outlined() -> LabelledFaces:
@@ -197,6 +217,7 @@ def made_up(covered: list[bool]) -> Batch:
         (draw > 0.4) & ~is_open[:, None],
         is_open,
         torch.randint(-1, 2, (count, len(TYPES)), generator=generator),
+        torch.arange(count) % (len(HIDING) + 1) - 1,
     )
 
 
@@ -230,7 +251,15 @@ def test_the_loss_is_its_slow_sum() -> None:
             if batch.types[face, place] >= 0:
                 sign = -1 if batch.types[face, place] else 1
                 kinds.append(np.log1p(np.exp(sign * says)))
-    expected = np.mean(known) + 0.3 * np.mean(weak) * 2 / 4 + 0.2 * np.mean(kinds)
+    sole = []
+    for face in range(4):
+        for patch in range(196):
+            if batch.hidden[face, patch] and batch.over[face] >= 0:
+                for place in range(len(HIDING)):
+                    sign = -1 if place == batch.over[face] else 1
+                    sole.append(np.log1p(np.exp(sign * float(types[face, place, patch]))))
+    expected = np.mean(known) + 0.3 * np.mean(weak) * 2 / 4
+    expected += 0.2 * np.mean(kinds) + 0.2 * np.mean(sole)
     assert float(labelled_loss(scores, types, batch, sure)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -257,7 +286,7 @@ def test_a_visible_patch_that_looks_surely_hidden_is_not_unlearned() -> None:
 
 
 def test_what_nobody_knows_of_types_changes_nothing() -> None:
-    batch = made_up([False, False])
+    batch = made_up([False, False])._replace(over=torch.tensor([UNKNOWN, UNKNOWN]))
     scores, types = guesses(2)
     labelled_loss(scores, types, batch, sure=3.0).backward()
     assert types.grad is not None

@@ -1,12 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from helpers import drawn_face
-from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.ferplus import Ferplus
+from helpers import drawn_face, drawn_set
 from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
 from latent_ofer.detector import synthetic
-from latent_ofer.detector.synthetic import Mix, Occluder, greyed, neighbour, varied, worn
+from latent_ofer.detector.synthetic import (
+    Mix,
+    Occluder,
+    greyed,
+    neighbour,
+    patches_of,
+    type_of,
+    varied,
+    worn,
+)
 from latent_ofer.occlusion.drawn_wear import draw_wearable
 from latent_ofer.occlusion.objects import Cutout
 
@@ -27,25 +36,21 @@ KINDS = {
     "hands": Mix(0, 0, 0, 0, 1),
     "blanks": Mix(0, 0, 0, 0, 0, 1),
     "wearables": Mix(0, 0, 0, 0, 0, 0, 1),
+    "cloth": Mix(0, 0, 0, 0, cloth=1),
+    "hair": Mix(0, 0, 0, 0, hair=1),
 }
 NO_STREAKS = np.zeros((6, 196), dtype=bool)
 
 
 def small_pool() -> FacePool:
     """Rows 0-1 colour, 2-3 grey photos, 4-5 FERPlus."""
-    drawn = [drawn_face(seed=seed) for seed in range(4)]
-    images = np.stack([f if i < 2 else greyed(f) for i, (f, _) in enumerate(drawn)])
-    rows = [{"source": source} for source in ("utkface", "celeba", "lfw", "imfdb")]
-    names = [f"images/x/{i}.webp" for i in range(4)]
-    photos = Faces(names, images, np.stack([points for _, points in drawn]), rows)
-    native = [drawn_face(48, seed=seed) for seed in (8, 9)]
-    ferplus = Ferplus(
-        ["fer0.png", "fer1.png"],
-        np.stack([greyed(face)[..., 0] for face, _ in native]),
-        np.ones((2, 10), dtype=np.int64),
-        np.stack([points for _, points in native]),
+    photos = drawn_set(4, sources=["utkface", "celeba", "lfw", "imfdb"], colour=np.arange(4) < 2)
+    photos.images[2:] = [greyed(face) for face in photos.images[2:]]
+    small = drawn_set(
+        2, 48, 8, sources=["ferplus"] * 2, names=["fer0.png", "fer1.png"], colour=np.zeros(2, bool)
     )
-    return FacePool([photos.as_face_set(), ferplus.as_face_set()])
+    grey = np.stack([greyed(face)[..., 0] for face in small.images])
+    return FacePool([photos, replace(small, images=grey)])
 
 
 def test_the_pool_knows_which_faces_are_grey_and_how_large() -> None:
@@ -111,6 +116,47 @@ def test_grey_faces_stay_grey(kind: str, row: int) -> None:
     for seed in range(6):
         face, _, _ = occluder.sample(row, np.random.default_rng(seed))
         assert np.ptp(face.astype(int), axis=2).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["cloth", "hair"])
+def test_what_lies_beside_the_face_counts_neither_way(kind: str) -> None:
+    occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, KINDS[kind])
+    samples = [occluder.sample(0, np.random.default_rng(seed)) for seed in range(8)]
+    # The top row of patches shows no face: hair and hats there hide nothing.
+    assert not any(sample.covered[:8].any() for sample in samples)
+    assert any(sample.unlabelled[0].any() for sample in samples)
+
+
+def test_a_sample_says_which_type_of_real_cover_it_is_like() -> None:
+    said = {}
+    for kind, mix in {"clean": Mix(1, 0, 0, 0), **KINDS}.items():
+        occluder = Occluder(small_pool(), NO_STREAKS, CUTOUTS, mix)
+        rng = np.random.default_rng(0)
+        said[kind] = {occluder.typed_sample(0, rng)[1] for _ in range(12)}
+    none = dict.fromkeys(("clean", "procedural", "patchwork", "blanks"), {None})
+    assert said == none | {
+        "objects": {"object"},
+        "hands": {"hand"},
+        "wearables": {"sunglasses", "cloth", "object"},
+        "cloth": {"cloth"},
+        "hair": {"hair"},
+    }
+    clear = Cutout(DISC, "eyeglasses", "eyes", "eyeglasses/1")
+    assert type_of(clear) is None
+
+
+def test_shares_added_at_the_end_leave_the_draws_of_the_others_as_they_were() -> None:
+    mix = Mix(0.2, 0.3, 0.15, 0.07, 0.11, 0.07, 0.4)
+    odds = Occluder(small_pool(), NO_STREAKS, CUTOUTS, mix).kind_odds
+    for seed in range(50):
+        drawn = np.random.default_rng(seed).choice(len(odds), p=odds)
+        assert drawn == np.random.default_rng(seed).choice(7, p=odds[:7] / odds[:7].sum())
+
+
+def test_patches_of_pixels_are_those_that_hold_any() -> None:
+    pixels = np.zeros((112, 112), dtype=np.bool_)
+    pixels[7, 8] = pixels[100, 111] = True
+    assert np.argwhere(patches_of(pixels)).tolist() == [[0, 1], [12, 13]]
 
 
 def test_a_neighbour_is_of_the_same_set() -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from archives import write_archives, write_recipes
+from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.covers import TYPES, read_covers
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.clean import COVERS
 from latent_ofer.detector.dev import FALSE_POSITIVES, apply, read_dev
 from latent_ofer.detector.train_labelled import (
     STAGE,
+    START_PREFIX,
     RealDev,
     face_scores,
     load_labelled,
@@ -23,6 +26,7 @@ from latent_ofer.detector.train_labelled import (
     train_labelled,
 )
 from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.start import keep_start
 
 LOOKS = [("hand", "hand"), ("", ""), ("glasses", "glasses"), ("", ""), ("hair+hand", "hair")]
 
@@ -76,6 +80,25 @@ def test_it_trains_where_no_table_knows_any_of_the_faces(runs: Path, config: str
     assert not model.training and not any(p.requires_grad for p in model.parameters())
     scores, types = model.typed(torch.rand(2, 3, 112, 112))
     assert scores.shape == (2, 196) and types.shape == (2, len(TYPES), 196)
+
+
+def test_it_starts_from_released_weights_where_they_are_given(
+    runs: Path, data: Path, tmp_path: Path
+) -> None:
+    still = write_recipes(tmp_path / "recipes")
+    recipe = still / f"{STAGE}.yaml"
+    recipe.write_text(recipe.read_text().replace("0.001", "0.0000000001"))
+    trained = load_weights(runs / STAGE).tensors
+    (tmp_path / "weights").mkdir()
+    released = tmp_path / "weights" / "model.safetensors"
+    save_file({START_PREFIX + name: value for name, value in trained.items()}, released)
+    released.with_name("manifest.json").write_text("{}")
+    keep_start(released, tmp_path / "runs")
+    train_labelled(Sources(data, runs / "cache"), tmp_path / "runs", str(still), False)
+    further = load_weights(tmp_path / "runs" / STAGE)
+    assert further.about["start"] == file_sha256(released)
+    for name in ("place", "kinds.weight", "stem.0.0.weight"):
+        assert torch.allclose(further.tensors[name], trained[name], atol=1e-6)
 
 
 def test_a_finished_training_is_resumed_to_the_same_weights(

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from archives import write_archives
-from helpers import drawn_face
-from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.ferplus import read_ferplus
+from helpers import drawn_set
+from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.datasets.pool import FacePool, Pixels, protocol_copy
 from latent_ofer.evaluation import detection
 from latent_ofer.evaluation.bootstrap import resample_counts
@@ -31,14 +30,7 @@ CUTOUTS = [Cutout(GREEN, "card", "any", "card/1"), Cutout(GREEN, "sheet", "nose"
 
 
 def photos(count: int) -> FacePool:
-    drawn = [drawn_face(seed=seed) for seed in range(count)]
-    faces = Faces(
-        [f"images/utkface/{i}.webp" for i in range(count)],
-        np.stack([face for face, _ in drawn]),
-        np.stack([points for _, points in drawn]),
-        [{"source": "utkface"}] * count,
-    )
-    return FacePool([faces.as_face_set()])
+    return FacePool([drawn_set(count)])
 
 
 def greenness(faces: Pixels) -> np.ndarray:
@@ -263,7 +255,7 @@ def test_faces_are_grouped_by_what_really_covers_them_where_a_table_says_so(
     tmp_path: Path,
 ) -> None:
     data = write_archives(tmp_path / "data")
-    pool = FacePool([read_ferplus(data, "val", tmp_path / "cache").as_face_set()])
+    pool = FacePool([read_ferplus(data, "val", tmp_path / "cache")])
     table = tmp_path / "covers.csv"
     assert cover_groups(pool, table) == {}
     first, second = [name for _, name in pool.keys][:2]

@@ -20,10 +20,10 @@ class Slow:
         self._wait("encode", 0.002)
         return np.zeros((BATCH, 196, 4), dtype=np.float32)
 
-    def detect(self, faces: np.ndarray, latents: np.ndarray) -> np.ndarray:
+    def detect(self, faces: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         assert faces.shape == (BATCH, 3, 112, 112) and latents.shape == (BATCH, 196, 4)
         self._wait("detect", 0.008)
-        return np.zeros((BATCH, 196), dtype=np.float32)
+        return np.zeros((BATCH, 196), np.float32), np.zeros((BATCH, 0, 196), np.float32)
 
     def _wait(self, name: str, seconds: float) -> None:
         self.calls[name] += 1
@@ -60,8 +60,8 @@ def test_faces_have_the_size_that_the_weights_were_trained_on(size: int) -> None
             seen.append(faces.shape)
             return np.zeros((BATCH, 196, 4), dtype=np.float32)
 
-        def detect(self, faces: np.ndarray, latents: np.ndarray) -> np.ndarray:
-            return np.zeros((BATCH, 196), dtype=np.float32)
+        def detect(self, faces: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return np.zeros((BATCH, 196), np.float32), np.zeros((BATCH, 0, 196), np.float32)
 
     evaluate_detection_speed(Looks(), size, repeats=1)
     assert set(seen) == {(BATCH, 3, size, size)}

@@ -8,8 +8,7 @@ import torch
 
 from archives import Trained, write_archives, write_recipes
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool, Pixels
+from latent_ofer.datasets.pool import FacePool, FaceSet, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe, hidden_error, to_tensor

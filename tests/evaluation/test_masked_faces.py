@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from archives import INDEX, POINTS, picture, write_faces
-from latent_ofer.datasets.pool import Pixels
+from latent_ofer.datasets.pool import FacePool, Pixels
 from latent_ofer.evaluation.masked_faces import WORN, evaluate_masked_faces, marked_share
 from latent_ofer.occlusion.patches import patch_share
 from latent_ofer.weights_folder import Thresholds
@@ -90,9 +90,7 @@ def test_the_threshold_lets_two_in_a_hundred_patches_of_clean_faces_pass(
     shutil.rmtree(data / "cache", ignore_errors=True)
     streaks = np.zeros((3, 196), dtype=bool)
     streaks[:, 150:] = True
-    monkeypatch.setattr(
-        "latent_ofer.evaluation.masked_faces.pool_streaks", lambda pool, cache: streaks
-    )
+    monkeypatch.setattr(FacePool, "borders", streaks)
 
     def score(faces: Pixels) -> np.ndarray:
         return np.tile(np.arange(196.0).reshape(14, 14), (len(faces), 1, 1))

@@ -1,8 +1,7 @@
 import numpy as np
 
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.evaluation.pools import kinds_of, subset
 
 

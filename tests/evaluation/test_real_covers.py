@@ -7,12 +7,12 @@ import pytest
 
 from fakes import fake_model
 from helpers import drawn_face
-from latent_ofer.datasets.covers import HIDING, Cover
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.covers import Cover
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.real_covers import evaluate_real_covers
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.results import HIDING
 
 LOOKS = {
     "hand": ("hand", "hand"),

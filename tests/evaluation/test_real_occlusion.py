@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from chosen import Oracle, chosen_faces, entrant
-from latent_ofer.datasets.ferplus_sets import read_tables
 from latent_ofer.datasets.prepare import prepare
+from latent_ofer.datasets.readers.fer import read_tables
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.chosen_faces import choose_listed
 from latent_ofer.evaluation.real_occlusion import TABLES, evaluate_real_occlusion, without_data

@@ -1,13 +1,10 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import FakeBackend, fake_model
-from helpers import drawn_face
-from latent_ofer.datasets.faces import Faces
+from helpers import drawn_set
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation import recognition
 from latent_ofer.evaluation.bootstrap import resample_counts
@@ -93,15 +90,8 @@ def test_an_engine_agrees_with_itself_and_not_with_another() -> None:
 def test_repaired_is_the_pipelines_answer_and_as_it_came_the_one_before_the_repair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    drawn = [drawn_face(seed=seed) for seed in range(4)]
-    faces = Faces(
-        [f"{row}.webp" for row in range(4)],
-        np.stack([face for face, _ in drawn]),
-        np.stack([points for _, points in drawn]),
-        [{"source": "utkface"}] * 4,
-    ).as_face_set()
     labels = np.array([3, 1, 4, 1])
-    pool = FacePool([replace(faces, labels=labels)])
+    pool = FacePool([drawn_set(4, labels=labels)])
     card = Cutout(np.full((9, 9, 4), 255, dtype=np.uint8), "card", "any", "card/1")
     wrong, right = np.eye(8)[(labels + 1) % 8], np.eye(8)[labels]
     # Three of four faces have something over them; the repair mends what was misread.

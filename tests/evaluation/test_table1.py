@@ -8,11 +8,9 @@ import pytest
 
 from archives import write_archives
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool, Pixels
+from latent_ofer.datasets.pool import FacePool, FaceSet, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.scores import auroc
-from latent_ofer.evaluation import table1
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import scored
 from latent_ofer.evaluation.detection_figures import figures
@@ -93,7 +91,7 @@ def test_the_replicated_border_of_photos_counts_for_no_detector(
     pool, both = FacePool([photos(6)]), [detectors("default", greenness), detectors("paper", blind)]
     streaks = np.zeros((6, 196), dtype=bool)
     streaks[:, :70] = True
-    monkeypatch.setattr(table1, "pool_streaks", lambda *_: streaks)
+    monkeypatch.setattr(FacePool, "borders", streaks)
     kept = measured_kind(pool, CUTOUTS, both, tmp_path, SETTINGS)
     report = table({"colour": kept}, both, seed=3)
     for name, look in (("default", greenness), ("paper", blind)):

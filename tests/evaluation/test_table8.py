@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.evaluation.pools import kinds_of
 from latent_ofer.evaluation.repair import mean_fill, quality

@@ -11,7 +11,7 @@ from archives import write_archives
 from chosen import chosen_faces
 from fakes import fake_model
 from latent_ofer.cli.main import app
-from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.evaluation import engines, recognition
@@ -71,6 +71,6 @@ def test_evaluate_recognition_takes_validation_faces_and_unseen_objects(
     assert result.exit_code == 0, result.output
     ((pool, categories),) = taken
     assert categories == UNSEEN
-    faces = read_ferplus(data, "val", tmp_path / "cache").as_face_set()
+    faces = read_ferplus(data, "val", tmp_path / "cache")
     known = np.flatnonzero(faces.targets.sum(1) > 0)
     assert [name for _, name in pool.keys] == [faces.names[row] for row in known]

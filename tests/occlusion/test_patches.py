@@ -10,6 +10,7 @@ from latent_ofer.occlusion.patches import (
     GRID,
     border_patches,
     occluded_patches,
+    outline,
     patch_pixels,
     patch_share,
     touched_patches,
@@ -66,3 +67,21 @@ def test_a_mask_or_size_that_does_not_fit_is_refused():
         patch_pixels(np.zeros((GRID, GRID), dtype=bool), 100)
     with pytest.raises(ValueError, match="14"):
         patch_pixels(np.zeros((7, 7), dtype=bool), 112)
+
+
+@given(arrays(bool, (GRID, GRID)))
+def test_the_outline_has_each_edge_between_hidden_and_not_once(mask):
+    expected = set()
+    for row, column in np.argwhere(mask):
+        corners = {
+            (-1, 0): ((column, row), (column + 1, row)),
+            (1, 0): ((column, row + 1), (column + 1, row + 1)),
+            (0, -1): ((column, row), (column, row + 1)),
+            (0, 1): ((column + 1, row), (column + 1, row + 1)),
+        }
+        for (down, right), edge in corners.items():
+            y, x = row + down, column + right
+            if not (0 <= y < GRID and 0 <= x < GRID and mask[y, x]):
+                expected.add(edge)
+    found = [tuple(map(tuple, edge)) for edge in outline(mask)]
+    assert len(found) == len(expected) and set(found) == expected

@@ -29,7 +29,10 @@ def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
     latents = backend.encode(faces())
     expected = faces().reshape(3, 196, 192) * GAIN
     np.testing.assert_allclose(latents, expected, atol=1e-6)
-    np.testing.assert_allclose(backend.detect(faces(), latents), expected.mean(2), atol=1e-5)
+    scores, types = backend.detect(faces(), latents)
+    np.testing.assert_allclose(scores, expected.mean(2), atol=1e-5)
+    # The graph of before tells no types.
+    assert types.shape == (3, 0, 196)
     share = masks().mean(axis=(1, 2), dtype=np.float32)[:, None, None, None]
     np.testing.assert_allclose(backend.reconstruct(faces(), masks()), faces() * share, atol=1e-6)
     logits, attention = backend.recognise(faces(), latents, masks())
@@ -40,7 +43,7 @@ def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
 
 def test_a_detector_gets_only_the_inputs_that_it_declares(folder: Path) -> None:
     backend = OnnxBackend(WeightsFolder.open(folder), "paper", "paper", threads=1)
-    scores = backend.detect(faces(), backend.encode(faces()))
+    scores, _ = backend.detect(faces(), backend.encode(faces()))
     np.testing.assert_allclose(scores, faces().reshape(3, 196, 192).max(2), atol=1e-6)
 
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakes import FakeFinder, fake_model, hide
+from fakes import FakeBackend, FakeFinder, fake_model, hide
 from helpers import drawn_face
 from latent_ofer import EXPRESSIONS, FaceResult, ImageError, LatentOFER, Occlusion, WeightsError
 from latent_ofer.images.align import TEMPLATE_112, similarity
 from latent_ofer.images.face_regions import hidden_shares
-from latent_ofer.results import REGIONS
+from latent_ofer.results import COVER_TYPES, REGIONS
+from latent_ofer.weights_folder import Thresholds
 
 FACE, LANDMARKS = drawn_face()
 HIDDEN = hide(FACE, slice(8, 12), slice(3, 9))
@@ -161,6 +162,49 @@ def test_hidden_regions_are_described_from_the_most_hidden_down_to_a_quarter() -
     assert (
         Occlusion(occlusion.scores, nothing, 0.0, 0.5, dict.fromkeys(REGIONS, 0.0)).describe() == ""
     )
+
+
+def told(type_: str, face: np.ndarray = HIDDEN) -> tuple[LatentOFER, list[FaceResult]]:
+    """What the pipeline makes of a face whose hidden part is told to be of a type."""
+
+    class Telling(FakeBackend):
+        def detect(self, faces: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            scores, _ = super().detect(faces, latents)
+            types = np.full((len(faces), 8, 196), 0.1, np.float32)
+            types[:, COVER_TYPES.index(type_)] = 0.2 + 0.7 * (scores > 0.5)
+            return scores, types
+
+    model = LatentOFER(Telling(), Thresholds(0.5, 0.25), treat_as_hidden=("hand", "glasses"))
+    return model, model.predict(face, crops=True)
+
+
+def test_what_covers_a_face_is_named_and_counts_as_hidden_where_it_is_to() -> None:
+    share = float(fake_model()[0].predict(HIDDEN, crops=True)[0].occlusion.ratio)
+    model, (face,) = told("hand")
+    (cover,) = face.occlusion.covers
+    assert (cover.type, cover.hidden) == ("hand", True)
+    assert cover.share == pytest.approx(share) and cover.probability == pytest.approx(0.9 / 1.3)
+    assert face.occlusion.ratio == pytest.approx(share)
+    assert model.detect(HIDDEN).covers == face.occlusion.covers
+    assert face.to_dict()["occlusion"]["covers"] == [
+        {
+            "type": "hand",
+            "probability": round(cover.probability, 6),
+            "share": round(share, 6),
+            "hidden": True,
+        }
+    ]
+    _, (face,) = told("cloth")
+    (cover,) = face.occlusion.covers
+    assert (cover.type, cover.hidden) == ("cloth", False)
+    assert face.occlusion.ratio == 0 and not face.occlusion.mask.any()
+    assert np.array_equal(face.reconstruction, face.face)
+    assert face.occlusion.regions["mouth"] == 0
+
+
+def test_weights_that_tell_no_types_name_no_covers() -> None:
+    (face,) = fake_model()[0].predict(HIDDEN, crops=True)
+    assert face.occlusion.mask.any() and face.occlusion.covers == ()
 
 
 def test_probabilities_are_in_order_and_sum_to_one_and_the_best_is_the_expression() -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import save_figure
-from latent_ofer.predict.inputs import HIDDEN, LISTED, OURS, find_images
+from latent_ofer.images.folders import HIDDEN, LISTED
+from latent_ofer.predict.inputs import OURS, find_images
 
 
 def images(*paths: Path) -> list[Path]:

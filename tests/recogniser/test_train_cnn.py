@@ -13,8 +13,7 @@ from torch import Tensor
 from archives import RECIPES, write_archives, write_recipes
 from chosen import face_set
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.errors import WeightsError

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from helpers import drawn_face
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.errors import DataError
 from latent_ofer.locks import InUseError, held
 from latent_ofer.names import utf8_text

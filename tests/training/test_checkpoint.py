@@ -32,6 +32,21 @@ def test_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert torch.equal(state["model"]["w"], torch.arange(3.0))
 
 
+def test_a_full_disk_leaves_the_state_before_it_whole(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    save_state(tmp_path, {"epoch": 3, "model": {}})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save_state(tmp_path, {"epoch": 4, "model": {"w": torch.zeros(10_000)}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    state = load_state(tmp_path)
+    assert state is not None and state["epoch"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
+
+
 def test_weights_come_back_with_what_they_were_trained_on(tmp_path: Path) -> None:
     turned = torch.arange(6.0).reshape(2, 3).T
     save_weights(tmp_path / "mae", {"w": turned}, {"recipe": "abc"})
@@ -76,7 +91,9 @@ def test_weights_whose_parent_is_gone_are_refused(tmp_path: Path) -> None:
         check_fresh(load_weights(tmp_path / "detector"), tmp_path)
 
 
-def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
+def test_a_description_follows_recipe_data_parents_and_the_rule_of_dev(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_weights(tmp_path / "mae", {"w": torch.ones(2)}, {})
 
     def described(seed: int, content: str = "1f") -> dict[str, object]:
@@ -89,3 +106,5 @@ def test_a_description_follows_recipe_data_and_parents(tmp_path: Path) -> None:
     save_weights(tmp_path / "mae", {"w": torch.zeros(2)}, {})
     assert described(0)["parents"] != first["parents"]
     assert described(0, "2e")["data"] != first["data"]
+    monkeypatch.setattr("latent_ofer.training.checkpoint.DEV_RULE", "1: SHA-1 of the name")
+    assert described(0)["dev"] != first["dev"]

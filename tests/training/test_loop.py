@@ -2,7 +2,9 @@
 
 import json
 import math
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from latent_ofer.errors import StaleError
+from latent_ofer.errors import StaleError, TrainingError
 from latent_ofer.locks import InUseError, held
+from latent_ofer.training import loop
 from latent_ofer.training.checkpoint import load_state
 from latent_ofer.training.loop import Job, epoch_rng, fit, schedule, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe
@@ -26,6 +29,11 @@ def recipe(**changes: object) -> Recipe:
     return Recipe(**{**keys, **changes})  # type: ignore[arg-type]
 
 
+def die() -> None:
+    """End as by a power cut: nothing is saved any more."""
+    raise KeyboardInterrupt
+
+
 class Tiny:
     """A job that fits y = 2 x with noise; remembers the weights that each step began with."""
 
@@ -34,6 +42,7 @@ class Tiny:
         self.net = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.5), nn.Linear(4, 1))
         self.before: list[Tensor] = []
         self.stop_at: int | None = None
+        self.stop: Callable[[], object] = die
         steps = steps_in(FACES, recipe)
 
         def batches(epoch: int, rng: np.random.Generator) -> Iterator[Tensor]:
@@ -44,7 +53,7 @@ class Tiny:
 
     def loss(self, net: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
         if len(self.before) == self.stop_at:
-            raise KeyboardInterrupt
+            self.stop()
         self.before.append(net[0].weight.detach().clone())  # type: ignore[index]
         return (net(batch) - 2 * batch).square().mean(), {"one": 1.0}
 
@@ -81,6 +90,94 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(
 
 def log(run: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop_at", [0, 4, 8])
+def test_told_to_stop_it_ends_its_step_and_is_resumed_right_after(
+    tmp_path: Path, number: signal.Signals, stop_at: int
+) -> None:
+    unbroken = fit(Tiny(tmp_path / "one" / "net", recipe()).job, recipe(), False, quiet=True)
+    first = Tiny(tmp_path / "two" / "net", recipe())
+    first.stop_at, first.stop = stop_at, lambda: signal.raise_signal(number)
+    told = []
+    handled = _handled(number, lambda *_: told.append(len(first.before)))
+    with handled, pytest.raises(TrainingError, match="--resume"):
+        fit(first.job, recipe(), False, quiet=True)
+    assert told == [stop_at + 1]
+    second = Tiny(tmp_path / "two" / "net", recipe())
+    assert same(fit(second.job, recipe(), True, quiet=True), unbroken)
+    assert len(second.before) == 9 - (stop_at + 1)
+    assert [line["epoch"] for line in log(tmp_path / "two" / "net")] == [0, 1, 2]
+
+
+@contextmanager
+def _handled(number: int, handler: Callable[[int, object], object]) -> Iterator[None]:
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    tiny = Tiny(tmp_path, recipe())
+    tiny.stop_at, tiny.stop = 4, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(tiny.job, recipe(), False, quiet=True)
+    assert len(tiny.before) == 4
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 8])
+def test_long_epochs_leave_checkpoints_on_their_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    unbroken = fit(Tiny(tmp_path / "one" / "net", recipe()).job, recipe(), False, quiet=True)
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0)
+    first = Tiny(tmp_path / "two" / "net", recipe())
+    first.stop_at = stop_at
+    with pytest.raises(KeyboardInterrupt):
+        fit(first.job, recipe(), False, quiet=True)
+    second = Tiny(tmp_path / "two" / "net", recipe())
+    assert same(fit(second.job, recipe(), True, quiet=True), unbroken)
+    assert len(second.before) == 9 - stop_at
+    alike, other = log(tmp_path / "one" / "net"), log(tmp_path / "two" / "net")
+    assert [line["loss"] for line in alike] == [line["loss"] for line in other]
+
+
+def test_a_finished_training_is_resumed_without_a_step(tmp_path: Path) -> None:
+    average = fit(Tiny(tmp_path, recipe()).job, recipe(), False, quiet=True)
+    again = Tiny(tmp_path, recipe())
+    assert same(fit(again.job, recipe(), True, quiet=True), average)
+    assert again.before == []
+
+
+def test_another_number_of_threads_is_said(tmp_path: Path) -> None:
+    fit(Tiny(tmp_path, recipe()).job, recipe(), False, quiet=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.warns(UserWarning, match=f"{threads} threads and resumed with {threads + 1}"):
+            fit(Tiny(tmp_path, recipe()).job, recipe(), True, quiet=True)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_nothing_is_learned_from_a_loss_that_is_no_number(tmp_path: Path, value: float) -> None:
+    tiny = Tiny(tmp_path / "net", recipe())
+    sound = tiny.loss
+
+    def loss(net: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+        found, figures = sound(net, batch)
+        return (found * value if len(tiny.before) == 5 else found), figures
+
+    tiny.job.loss = loss
+    with pytest.raises(TrainingError, match="net: the loss is (nan|inf) in step 2 of epoch 2"):
+        fit(tiny.job, recipe(), False, quiet=True)
+    assert torch.equal(tiny.net[0].weight, tiny.before[-1])
+    state = load_state(tmp_path / "net")
+    assert state is not None and (state["epoch"], state["step"]) == (1, 0)
 
 
 def test_a_checkpoint_of_another_job_is_not_resumed(tmp_path: Path) -> None:

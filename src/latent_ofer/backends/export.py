@@ -6,8 +6,8 @@ torch engine, so both compute with the very same numbers.
 
 import hashlib
 import json
-import struct
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from latent_ofer.backends.networks import Networks, Signature
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.files import whole_file, write_text
+from latent_ofer.tensor_file import Place, tensor_places
 from latent_ofer.training.checkpoint import MODEL
 
 EXAMPLE_BATCH = 2
@@ -34,7 +35,8 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     folder : Path
         Made when it is not there; files of these names are replaced.
     manifest : dict
-        All but ``files``, which is filled in with sizes and SHA-256.
+        All but ``files``, which is filled in with sizes and SHA-256, and ``tensors``, with what
+        the weights hold.
     """
     stored = {name: _narrow(tensor) for name, tensor in networks.tensors().items()}
     with whole_file(folder / MODEL) as path:
@@ -58,6 +60,7 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
             }
             for path in files
         },
+        "tensors": {name: str(place) for name, place in sorted(places.items())},
     }
     write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
@@ -66,19 +69,6 @@ def _narrow(tensor: Tensor) -> Tensor:
     """16 bits for weights; scalars, vectors and counters, which are small, stay as they are."""
     wide = tensor.detach().contiguous()
     return wide.half() if wide.is_floating_point() and wide.ndim > 1 else wide.clone()
-
-
-def tensor_places(path: Path) -> dict[str, tuple[str, int, int]]:
-    """Where each tensor of a safetensors file lies: (dtype, offset, length) in bytes."""
-    with path.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    return {
-        name: (entry["dtype"], 8 + length + entry["data_offsets"][0],
-               entry["data_offsets"][1] - entry["data_offsets"][0])
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }  # fmt: skip
 
 
 def export_graph(
@@ -119,6 +109,10 @@ def export_graph(
     return program.model_proto
 
 
+def _external(place: Place) -> tuple[tuple[str, object], ...]:
+    return ("location", MODEL), ("offset", place.offset), ("length", place.length)
+
+
 def _forget_origin(graph: onnx.GraphProto) -> None:
     """Drop the exporter's notes: they hold paths of the machine it ran on."""
     for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
@@ -141,7 +135,7 @@ def _rename_inputs(graph: onnx.GraphProto, renamed: dict[str, str]) -> None:
         _rename_inputs(inner, renamed)
 
 
-def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> None:
+def _link(model: onnx.ModelProto, places: Mapping[str, Place]) -> None:
     """Replace a graph's own copy of each stored tensor by its place in the weights file."""
     graph = model.graph
     widen = []
@@ -149,14 +143,14 @@ def _link(model: onnx.ModelProto, places: dict[str, tuple[str, int, int]]) -> No
     for tensor in graph.initializer:
         if tensor.name not in places:
             continue
-        dtype, offset, length = places[tensor.name]
+        place = places[tensor.name]
         name, full = tensor.name, tensor.data_type
         stored = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
         tensor.ClearField("raw_data")
-        tensor.data_type = stored[dtype]
+        tensor.data_type = stored[place.dtype]
         tensor.data_location = TensorProto.EXTERNAL
         del tensor.external_data[:]
-        for key, value in (("location", MODEL), ("offset", offset), ("length", length)):
+        for key, value in _external(place):
             tensor.external_data.add(key=key, value=str(value))
         if tensor.data_type != full:
             renamed[name] = f"{name}.wide"

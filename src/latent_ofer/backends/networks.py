@@ -35,6 +35,7 @@ class Detect(nn.Module):
     """Scores (B, 196) of what a family of detectors reads: its one input."""
 
     reads: Literal["faces", "latents"] = "faces"
+    gives: tuple[str, ...] = ("scores",)
 
     @property
     def network(self) -> RegionDetector | OneClassDetector | LatentSVDD | DeepSVDD:
@@ -66,20 +67,31 @@ class DetectSynthetic(Detect):
 
 
 class DetectLabelled(Detect):
-    """Faces (B, 3, S, S) -> probability that each patch is hidden (B, 196)."""
+    """Faces (B, 3, S, S) -> probability that each patch is hidden (B, 196), and of each type.
 
-    def __init__(self, labelled: RegionDetector) -> None:
+    Parameters
+    ----------
+    labelled : RegionDetector
+    types : bool
+        Whether it tells what lies over a patch; weights of before 0.2 were not asked.
+    """
+
+    def __init__(self, labelled: RegionDetector, types: bool) -> None:
         super().__init__()
         self.labelled = labelled
+        self.gives = ("scores", "types") if types else ("scores",)
 
     @property
     def network(self) -> RegionDetector:
         """Trained on real covers, labelled by two looks at each face, and on pasted ones."""
         return self.labelled
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Probabilities, row-major."""
-        return self.labelled.probability(faces)
+    def forward(self, faces: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Probabilities, row-major; those of types are (B, 8, 196)."""
+        if len(self.gives) == 1:
+            return self.labelled.probability(faces)
+        scores, types = self.labelled.typed(faces)
+        return scores.sigmoid(), types.sigmoid()
 
 
 class DetectOneClass(Detect):
@@ -194,7 +206,7 @@ class Networks:
         return {
             "encoder": (["faces"], ["latents"]),
             **{
-                f"detector_{name}": ([detect.reads], ["scores"])
+                f"detector_{name}": ([detect.reads], list(detect.gives))
                 for name, detect in self.detectors.items()
             },
             "reconstructor": (["faces", "mask"], ["repaired"]),

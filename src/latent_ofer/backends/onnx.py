@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.backends.protocol import Floats, Mask, no_types
 from latent_ofer.errors import WeightsError
 from latent_ofer.telemetry import quiet_onnxruntime
 from latent_ofer.weights_folder import WeightsFolder
@@ -54,9 +54,11 @@ class OnnxBackend:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
         return _run(self._encoder, ["latents"], faces=faces)[0]
 
-    def detect(self, faces: Floats, latents: Floats) -> Floats:
-        """Scores (B, 196), higher for patches more likely hidden."""
-        return _run(self._detector, ["scores"], faces=faces, latents=latents)[0]
+    def detect(self, faces: Floats, latents: Floats) -> tuple[Floats, Floats]:
+        """Scores (B, 196), higher for patches more likely hidden, and types (B, T, 196)."""
+        outputs = [node.name for node in self._detector.get_outputs()]
+        scores, *types = _run(self._detector, outputs, faces=faces, latents=latents)
+        return scores, types[0] if types else no_types(scores)
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
         """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""

@@ -13,6 +13,11 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+def no_types(scores: Floats) -> Floats:
+    """What a detector that tells no types gives beside its scores (B, N): (B, 0, N)."""
+    return np.empty((len(scores), 0, scores.shape[1]), np.float32)
+
+
 class Backend(Protocol):
     """One engine running the four stages' networks; the answers do not depend on which."""
 
@@ -30,11 +35,13 @@ class Backend(Protocol):
         """Latents (B, N, D) of faces (B, 3, S, S) in [0, 1]."""
         ...
 
-    def detect(self, faces: Floats, latents: Floats) -> Floats:
-        """Scores (B, N), higher for patches more likely hidden.
+    def detect(self, faces: Floats, latents: Floats) -> tuple[Floats, Floats]:
+        """Scores (B, N), higher for patches more likely hidden, and what lies over each patch.
 
-        A probability in the `labelled` and `synthetic` detectors; standard deviations from what
-        clean faces have in the `one-class` one; a distance in the `paper` one (Eq. 1).
+        A score is a probability in the `labelled` and `synthetic` detectors; standard deviations
+        from what clean faces have in the `one-class` one; a distance in the `paper` one (Eq. 1).
+        The latter (B, T, N) is the probability of each of `results.COVER_TYPES` at each patch; T
+        is 0 where the detector tells none.
         """
         ...
 

@@ -23,7 +23,7 @@ from latent_ofer.backends.networks import (
     RecognisePaper,
     RecogniseViews,
 )
-from latent_ofer.backends.protocol import Floats, Mask
+from latent_ofer.backends.protocol import Floats, Mask, no_types
 from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
@@ -38,7 +38,7 @@ from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.recogniser.train_cnn import CnnRecipe
 from latent_ofer.reconstructor.train import ReconstructorRecipe
 from latent_ofer.reconstructor.unet import Reconstructor
-from latent_ofer.weights_folder import WEIGHTS, WeightsFolder
+from latent_ofer.weights_folder import COVERS, WEIGHTS, WeightsFolder
 
 
 class TorchBackend:
@@ -111,10 +111,11 @@ class TorchBackend:
         """Latents (B, 196, D) of faces (B, 3, S, S) in [0, 1]."""
         return self._run("encoder", faces)[0]
 
-    def detect(self, faces: Floats, latents: Floats) -> Floats:
-        """Scores (B, 196), higher for patches more likely hidden."""
+    def detect(self, faces: Floats, latents: Floats) -> tuple[Floats, Floats]:
+        """Scores (B, 196), higher for patches more likely hidden, and types (B, T, 196)."""
         read = latents if self.detects_on_latents else faces
-        return self._run(self._detector, read)[0]
+        scores, *types = self._run(self._detector, read)
+        return scores, types[0] if types else no_types(scores)
 
     def reconstruct(self, faces: Floats, mask: Mask) -> Floats:
         """Repaired faces (B, 3, S, S) in [0, 1]; mask (B, 14, 14), visible pixels untouched."""
@@ -173,7 +174,10 @@ def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
     mae = MaeRecipe(**recipes["mae"]).build()
     networks = Networks(
         mae=mae,
-        detectors={name: _detector(name, mae, recipes, path) for name in manifest["thresholds"]},
+        detectors={
+            name: _detector(name, mae, recipes, path, COVERS in manifest)
+            for name in manifest["thresholds"]
+        },
         reconstructor=Reconstructor(mae, ReconstructorRecipe(**recipes["reconstructor"]).build()),
         recognisers={
             name: _recogniser(name, mae, recipes, path) for name in manifest["recognisers"]
@@ -190,9 +194,11 @@ def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
     return networks
 
 
-def _detector(name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path) -> Detect:
+def _detector(
+    name: str, mae: MaskedAutoencoder, recipes: dict[str, Any], path: Path, types: bool
+) -> Detect:
     if name == "labelled":
-        return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build())
+        return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build(), types)
     if name == "paper" and "detector_paper" in recipes:
         paper = PaperRecipe(**recipes["detector_paper"])
         return DetectPaper(LatentSVDD(mae.dim, paper.kept, mae.grid))

@@ -15,7 +15,7 @@ from latent_ofer.names import utf8_values
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from latent_ofer.datasets.check_report import CheckReport
+    from latent_ofer.datasets.check import CheckReport
     from latent_ofer.datasets.listing import Listing, Problem
 
 SHOWN = 5

@@ -1,11 +1,10 @@
 """`latent-ofer demo`: the whole way once, on the portrait that comes with the package."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from latent_ofer.cli import options
-from latent_ofer.cli.output import one_line, say
+from latent_ofer.cli.output import one_line, readable_json, say
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.files import whole_file, write_text
 from latent_ofer.locks import held
@@ -51,7 +50,7 @@ def demo(
     with held(output, "latent-ofer demo"):
         with whole_file(figure) as partial:
             save_figure(draw_figure(photo, face), partial)
-        write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        write_text(record, readable_json(result) + "\n")
     say(_summary(clean, face))
     say(f"Figure: {one_line(str(figure))}\nResult: {one_line(str(record))}")
 

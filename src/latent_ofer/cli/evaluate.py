@@ -131,8 +131,8 @@ def real_occlusion(
 
     By cover, faces on which both looks agree; against the faces over which neither saw anything.
     """
+    from latent_ofer.datasets.archives import read_ferplus
     from latent_ofer.datasets.covers import read_covers, read_outlines, validation_outlines
-    from latent_ofer.datasets.ferplus import read_ferplus
     from latent_ofer.datasets.pool import FacePool
     from latent_ofer.evaluation.real_covers import evaluate_real_covers
     from latent_ofer.evaluation.recognition import SEED
@@ -143,7 +143,7 @@ def real_occlusion(
     model = LatentOFER.from_pretrained(
         weights, backend, threads=threads, detector=detector, recogniser=recogniser
     )
-    pool = FacePool([read_ferplus(data, split, runs / "cache").as_face_set()])
+    pool = FacePool([read_ferplus(data, split, runs / "cache")])
     covers = read_covers(listed or data / COVERS, {"val": "valid"}.get(split, split))
     outlined = validation_outlines() if outlines is None else read_outlines(outlines)
     rng = np.random.default_rng(SEED)
@@ -180,7 +180,7 @@ def recognition(
 
     With --set, on the faces of those sets that have a label.
     """
-    from latent_ofer.datasets.faces import read_faces
+    from latent_ofer.datasets.archives import read_faces
     from latent_ofer.datasets.sources import Sources
     from latent_ofer.evaluation.recognition import SEED, evaluate_recognition, other_source
     from latent_ofer.pipeline import LatentOFER

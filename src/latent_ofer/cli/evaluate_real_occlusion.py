@@ -138,7 +138,7 @@ def occlusion_ferplus(
             without_data,
         )
         from latent_ofer.evaluation.recognition_bench import Bench
-    from latent_ofer.datasets.ferplus_sets import read_tables
+    from latent_ofer.datasets.readers.fer import read_tables
 
     chosen = TABLES["occlusion-ferplus"]
     folder = output or runs / "reports" / chosen.name

@@ -13,6 +13,8 @@ from latent_ofer.cli.evaluate import evaluate
 from latent_ofer.cli.options import USE
 from latent_ofer.cli.output import complain, speak_any_encoding
 from latent_ofer.cli.predict import predict
+from latent_ofer.cli.report import report
+from latent_ofer.cli.serve import serve
 from latent_ofer.cli.stopping import Stopped, stoppable
 from latent_ofer.cli.synthesize import synthesize
 from latent_ofer.cli.train import train
@@ -26,7 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=USE)(predict)
+app.command(epilog=USE)(report)
 app.command(epilog=USE)(demo)
+app.command(epilog=USE)(serve)
 app.command(epilog=USE)(synthesize)
 app.command()(train)
 app.add_typer(data, name="data")

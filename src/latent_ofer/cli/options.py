@@ -50,6 +50,14 @@ ReadBy = Annotated[
         "face, or the paper's on the repaired face and picked latents.",
     ),
 ]
+TreatAsHidden = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE",
+        help="A type of cover that counts as hidden; repeat it. Without: hand, object, cloth (a "
+        "mask too), hair and sunglasses; the others are glasses (clear ones), text and shade.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Processor threads; the engine's choice by default."),

@@ -3,15 +3,18 @@
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import typer
 
 from latent_ofer.files import write_text
+
+_NUMBERS: Final = re.compile(r"\[\n([^\[\]{}\"]*)\]")
 
 
 def one_line(text: str) -> str:
@@ -48,6 +51,12 @@ def speak_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def readable_json(record: Mapping[str, Any]) -> str:
+    """JSON for people to look into: indented, but each list of numbers on one line."""
+    text = json.dumps(record, indent=1, allow_nan=False)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
 def make_folder(path: Path) -> None:

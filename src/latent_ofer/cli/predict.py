@@ -1,47 +1,99 @@
-"""`latent-ofer predict`: every face in the user's own photos, one JSON line each."""
+"""`latent-ofer predict`: every face in the user's own photos, one row each."""
 
-from collections import Counter
-from collections.abc import Iterator
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from latent_ofer.cli import options
 from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.cli.stopping import Stopped
+from latent_ofer.errors import DataError
 from latent_ofer.locks import held
 
 if TYPE_CHECKING:
     from latent_ofer.predict.inputs import Inputs
-    from latent_ofer.predict.reading import Reader
-    from latent_ofer.results import Outcome
+    from latent_ofer.predict.results_folder import ResultsFolder
+    from latent_ofer.predict.run import Counts
 
 
 def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Photos, or folders of them, all levels deep."),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PLACE",
+            help="Folder for the results, made if it does not exist; or a file of rows, by its "
+            "ending .jsonl, .csv or .parquet.",
+        ),
     ],
-    output: options.Output,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Photos, folders of them, all levels deep, patterns such as 'photos/**/*.jpg'; "
+            "- for a list of paths on standard input.",
+        ),
+    ] = None,
+    lists: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="Also read the photos and folders that this file names, one a line, or with NUL "
+            "between them. Repeat it for several.",
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet"] | None,
+        typer.Option(
+            "--format",
+            help="JSON Lines, the default, which hold everything; or a table, as CSV or Parquet.",
+        ),
+    ] = None,
+    columns: Annotated[
+        Literal["latent-ofer", "py-feat", "deepface"],
+        typer.Option(help="Names, order and ranges of the columns: ours, or those of other tools."),
+    ] = "latent-ofer",
     figures: Annotated[
         bool, typer.Option("--figures", help="Also draw every stage, one PNG a face.")
+    ] = False,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate", help="Also draw boxes, expressions and hidden parts on each photo."
+        ),
     ] = False,
     crops: Annotated[
         bool, typer.Option("--crops", help="The images are face crops already.")
     ] = False,
     labels: Annotated[
-        int, typer.Option(min=7, max=8, help="8 expressions, or 7 without contempt.")
-    ] = 8,
+        int | None,
+        typer.Option(
+            min=7,
+            max=8,
+            help="8 expressions, or 7 without contempt, which other tools' columns do not have.",
+        ),
+    ] = None,
     abstain_below: Annotated[
         float,
         typer.Option(
             min=0, max=1, metavar="P", help="Call a face read with less confidence uncertain."
         ),
     ] = 0,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop what an unfinished run has done.")
+    ] = False,
+    max_errors: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Give up when more images than this cannot be used."),
+    ] = None,
     backend: options.Backend = "auto",
     detector: options.Detector = "default",
     recogniser: options.ReadBy = "default",
+    treat_as_hidden: options.TreatAsHidden = None,
     batch_size: Annotated[
         int, typer.Option(min=1, metavar="N", help="Faces that pass the networks at a time.")
     ] = 32,
@@ -50,46 +102,87 @@ def predict(
 ) -> None:
     """Read the apparent expression of every face in photos, before and after repair.
 
-    Writes one JSON line a face to DIR/results.jsonl; other images get a line that says why.
+    Writes one row a face, as JSON line to PLACE/results.jsonl unless told otherwise; other images
+    get a row that says why.
 
-    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF.
+    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF, and HEIC with the extra heif.
 
-    Ctrl-C keeps what is done, and so does being told to stop by the system.
+    Rows are kept as they come. Killed or stopped at any moment, the same command goes on where it
+    was; it refuses to where inputs, weights or settings have changed.
 
-    Exit code: 0 all good, 1 some images failed, 2 nothing could run, 130 stopped by Ctrl-C, 143
-    by the system.
+    Exit code: 0 all good, 1 some images failed, 2 nothing could run or --max-errors was passed,
+    130 stopped by Ctrl-C, 143 by the system.
     """
+    from latent_ofer import __version__
+    from latent_ofer.images.guarded import GuardedDecoder
     from latent_ofer.pipeline import LatentOFER
     from latent_ofer.predict.inputs import find_images
-    from latent_ofer.predict.reading import Reader
-    from latent_ofer.predict.results_folder import RESULTS, part_of
+    from latent_ofer.predict.journal import Journal
+    from latent_ofer.predict.named import named_paths
+    from latent_ofer.predict.reading import photo_source
+    from latent_ofer.predict.results_folder import ResultsFolder
+    from latent_ofer.predict.rows import has_contempt
+    from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
+    from latent_ofer.predict.tables import check_can_write
 
-    model = LatentOFER.from_pretrained(
-        weights, backend=backend, detector=detector, recogniser=recogniser, threads=threads
+    if labels == 8 and not has_contempt(columns):
+        raise ValueError(f"--columns {columns} has no contempt: leave --labels out, or give 7")
+    wanted = Options(
+        crops=crops,
+        labels=labels or (8 if has_contempt(columns) else 7),
+        batch_size=batch_size,
+        figures=figures,
+        annotate=annotate,
+        columns=columns,
+        max_errors=max_errors,
+        abstain_below=abstain_below,
     )
-    inputs = find_images(paths)
+    results = ResultsFolder.of(output, form)
+    check_can_write(results.form)
+    inputs = find_images(named_paths(paths or [], lists or []))
+    if not inputs.images:
+        raise DataError("no photo is named: give photos, folders, a --list of them, or both")
     _say_what_is_left_out(inputs)
-    read = Reader(inputs.images, previews=figures)
-    outcomes = model.predict_each(
-        read, crops=crops, labels=labels, batch_size=batch_size, abstain_below=abstain_below
-    )
-    counts: Counter[str] = Counter()
-    with held(output, "latent-ofer predict"):
-        try:
-            _write(inputs, read, outcomes, output, counts)
-        except Stopped as stop:
-            complain(f"stopped; {_so_far(counts, inputs, output / RESULTS)}")
-            raise typer.Exit(stop.exit_code) from None
-        except Exception as error:
-            error.add_note(_so_far(counts, inputs, part_of(output / RESULTS)))
-            raise
-    say(
-        f"Images: {counts['images']}, faces: {counts['faces']}, "
-        f"without a face: {counts['no_face']}, errors: {counts['error']}. "
-        f"Results: {one_line(str(output / RESULTS))}"
-    )
-    if counts["error"]:
-        raise typer.Exit(2 if counts["error"] == len(inputs.images) else 1)
+    with GuardedDecoder() as decoder:
+        if len(inputs.images) > 1:
+            decoder.start()  # while the weights are loaded
+        model = LatentOFER.from_pretrained(
+            weights,
+            backend=backend,
+            detector=detector,
+            recogniser=recogniser,
+            threads=threads,
+            treat_as_hidden=treat_as_hidden,
+        )
+        engine: dict[str, str] = {
+            **{"backend": backend, "detector": detector, "recogniser": recogniser},
+            "treat_as_hidden": " ".join(treat_as_hidden or ()),
+        }
+        run = describe(model, inputs.images, wanted, results, version=__version__, **engine)
+        with held(results.folder, "latent-ofer predict"):
+            journal = Journal.open(results.journal, run, restart)
+            if journal.found:
+                done = f"{journal.found} of {len(inputs.images)} images are done"
+                complain(f"going on with an unfinished run: {done}; --restart starts anew")
+            counts, started = Counts(), time.monotonic()
+            try:
+                predict_into(
+                    *(results, journal, model, photo_source(inputs.images, decoder)),
+                    *(wanted, counts),
+                    tell=lambda error: complain(f"[{error.code}] {error.message}"),
+                )
+            except Stopped as stop:
+                complain(f"stopped; {_so_far(counts, inputs, results.table)}")
+                raise typer.Exit(stop.exit_code) from None
+            except TooManyErrorsError as error:
+                error.add_note(_so_far(counts, inputs, results.table, "allow more to go on"))
+                raise
+            except Exception as error:
+                error.add_note(_so_far(counts, inputs, results.journal))
+                raise
+    say(_summary(counts, time.monotonic() - started, results))
+    if counts.errors:
+        raise typer.Exit(2 if counts.errors.total() == counts.images else 1)
 
 
 def _say_what_is_left_out(inputs: "Inputs") -> None:
@@ -98,46 +191,30 @@ def _say_what_is_left_out(inputs: "Inputs") -> None:
         complain(f"left out below the folders: {told}")
 
 
-def _so_far(counts: Counter[str], inputs: "Inputs", results: Path) -> str:
-    done = f"{counts['images']} of {len(inputs.images)} images are"
-    return f"{done} in {results}" if counts["images"] else f"{done} done"
-
-
-def _write(
+def _so_far(
+    counts: "Counts",
     inputs: "Inputs",
-    read: "Reader",
-    outcomes: "Iterator[Outcome]",
-    output: Path,
-    counts: Counter[str],
-) -> None:
-    from rich.console import Console
-    from rich.progress import track
+    where: Path,
+    further: str = "the same command goes on from there",
+) -> str:
+    done = f"{counts.images} of {len(inputs.images)} images are"
+    if not counts.images:
+        return f"{done} done"
+    return f"{done} in {where}; {further}"
 
-    from latent_ofer.figure import draw_figure
-    from latent_ofer.predict.results_folder import results_in
-    from latent_ofer.predict.rows import rows_of
 
-    console = Console(stderr=True)
-    shown = track(
-        inputs.images, "Images", console=console, disable=not console.is_terminal, transient=True
+def _summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:
+    lines = [
+        f"Images: {counts.images}, faces: {counts.expressions.total()}, "
+        f"without a face: {counts.no_face}, errors: {counts.errors.total()}."
+    ]
+    for title, counted in (("Expressions", counts.expressions), ("Errors", counts.errors)):
+        if counted:
+            told = ", ".join(f"{name} {count}" for name, count in counted.most_common())
+            lines.append(f"{title}: {told}.")
+    done = counts.images - counts.resumed
+    lines.append(
+        f"Time: {seconds:.1f} s for {done} images, {done / max(seconds, 1e-9):.1f} a second."
     )
-    with results_in(output) as results:
-        for index, ((path, _), outcome) in enumerate(zip(shown, outcomes, strict=True)):
-            rows = rows_of(path, outcome)
-            preview = read.take_preview()
-            if preview is not None and isinstance(outcome, list):
-                for face, row in zip(outcome, rows, strict=False):
-                    figure = draw_figure(preview, face)
-                    row["figure"] = results.add_figure(index, row["face"], figure)
-            results.add_rows(rows)
-            _count(outcome, counts)
-
-
-def _count(outcome: "Outcome", counts: Counter[str]) -> None:
-    counts["images"] += 1
-    if isinstance(outcome, list):
-        counts["faces"] += len(outcome)
-        counts["no_face"] += not outcome
-    else:
-        counts["error"] += 1
-        complain(f"[{outcome.code}] {outcome.message}")
+    lines.append(f"Results: {one_line(str(results.table))}")
+    return "\n".join(lines)

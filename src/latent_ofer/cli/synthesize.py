@@ -11,6 +11,7 @@ from latent_ofer.cli.output import complain, one_line, say
 from latent_ofer.cli.stopping import Stopped
 
 if TYPE_CHECKING:
+    from latent_ofer.datasets.prepare import Split as Part
     from latent_ofer.occlusion.cutouts import Cutout
     from latent_ofer.synthesis.jobs import HeatMaps
     from latent_ofer.synthesis.protocols import Settings
@@ -96,16 +97,20 @@ def synthesize(
         "--occluder-split": occluder_split,
     }
     _check_options(protocol, {option for option, value in given.items() if value is not None})
-    from latent_ofer.synthesis.faces import faces_of
+    from latent_ofer.datasets.prepare import prepare, summary
+    from latent_ofer.datasets.registry import data_set, open_set
     from latent_ofer.synthesis.writing import synthesize as write
 
     settings = _settings(protocol, seed, coverage, share, hole)
     cutouts = _cutouts(occluders, occluder_split or ("train" if split == "train" else "val"))
     heat = _heat_maps(runs) if protocol == "grad-cam" else None
     try:
-        found = faces_of(name, path, split, runs / "cache", codes, workers)
+        listing, crops = open_set(name, path, codes), data_set(name).crops
+        parts: tuple[Part, ...] = ("train", "dev") if split == "train" else (split,)
+        cache = runs / "cache"
+        faces = [prepare(listing, part, cache, crops=crops, workers=workers) for part in parts]
         record = write(
-            found.faces,
+            faces,
             output,
             settings,
             name=name.lower(),
@@ -118,8 +123,7 @@ def synthesize(
     except Stopped as stop:
         complain("stopped; the same command goes on from here")
         raise typer.Exit(stop.exit_code) from None
-    if found.note:
-        say(one_line(found.note))
+    say(one_line(str(summary(listing, cache, crops=crops))))
     _print(record, output)
 
 

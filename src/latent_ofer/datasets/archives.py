@@ -1,24 +1,16 @@
-"""Where the archives lie, what they hash to, and the decoded copy kept beside the runs."""
+"""The archives that the package trains on, in one folder: where they lie, and their faces."""
 
-import csv
-import hashlib
-import io
-import zipfile
-import zlib
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from latent_ofer.datasets.cache import stored
+from latent_ofer.datasets.cache import read_sha256
+from latent_ofer.datasets.pool import FacePool, FaceSet
+from latent_ofer.datasets.prepare import Split, prepare
+from latent_ofer.datasets.registry import open_set
 from latent_ofer.errors import DataError
-from latent_ofer.progress import track
-
-UNREADABLE = (KeyError, OSError, SyntaxError, zipfile.BadZipFile, zlib.error)
-"""What a broken archive, or a broken picture in it, may raise."""
 
 
 def archive(data: Path, name: str) -> Path:
@@ -40,78 +32,40 @@ def archive(data: Path, name: str) -> Path:
 
 @cache
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as a hex string."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """SHA-256 of a file as a hex string; each file is read once."""
+    return read_sha256(path)
 
 
-def read_csv(archive_path: Path, member: str) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header inside a zip archive."""
-    return list(csv.DictReader(read_text(archive_path, member)))
-
-
-def read_text(archive_path: Path, member: str) -> list[str]:
-    """Lines of a text file inside a zip archive.
-
-    Raises
-    ------
-    DataError
-        When the archive is broken or lacks the member.
-    """
-    try:
-        with zipfile.ZipFile(archive_path) as bundle:
-            return bundle.read(member).decode("utf-8-sig").splitlines()
-    except UNREADABLE as error:
-        raise DataError(
-            f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
-        ) from error
-
-
-def decoded(
-    archive_path: Path,
-    members: list[str],
-    shape: tuple[int, ...],
-    cache_dir: Path,
-) -> NDArray[np.uint8]:
-    """All pictures of an archive as one read-only memory-mapped array.
-
-    Decoded once; the copy is named after the archive's content, written beside its
-    final place and renamed, so that a killed run leaves no half of it.
+def read_faces(data: Path, split: Split, cache: Path, file: str = "faces.zip") -> FaceSet:
+    """Aligned faces of one split of `faces.zip`, or of `masked_faces.zip`, which is laid out alike.
 
     Parameters
     ----------
-    members : list of str
-        Names inside the archive, in the order of the result.
-    shape : tuple of int
-        (H, W, 3) for colour or (H, W) for grey.
-
-    Returns
-    -------
-    (n, *shape) uint8
+    data, cache : Path
+        Folder of the archives, and of prepared faces.
+    split : {"train", "dev", "val", "test"}
 
     Raises
     ------
     DataError
-        When a picture has another size or cannot be read, or the copy cannot be written.
+        When the archive is missing or anything in it is.
     """
-    key = hashlib.sha256("\n".join([file_sha256(archive_path), *members]).encode()).hexdigest()
-    target = cache_dir / f"{archive_path.stem}-{key[:16]}.npy"
-    rows = _decoded_rows(archive_path, members, shape)
-    return stored(target, (len(members), *shape), rows)
+    return prepare(open_set("faces", archive(data, file)), split, cache, crops=True, whole=True)
 
 
-def _decoded_rows(
-    archive_path: Path, members: list[str], shape: tuple[int, ...]
-) -> Iterator[NDArray[np.uint8]]:
-    mode = "RGB" if len(shape) == 3 else "L"
-    with zipfile.ZipFile(archive_path) as bundle:
-        for member in track(members, len(members), f"decoding {archive_path.name}"):
-            try:
-                pixels = np.asarray(Image.open(io.BytesIO(bundle.read(member))).convert(mode))
-            except UNREADABLE as error:
-                raise DataError(
-                    f"{archive_path}: cannot read {member} ({error}). Copy the archive anew."
-                ) from error
-            if pixels.shape != shape:
-                raise DataError(f"{archive_path}: {member} is {pixels.shape}, expected {shape}.")
-            yield pixels
+def read_ferplus(data: Path, split: Split, cache: Path) -> FaceSet:
+    """48 px crops of one split of `ferplus.zip`; parameters and errors as for `read_faces`."""
+    listing = open_set("ferplus", archive(data, "ferplus.zip"))
+    return prepare(listing, split, cache, crops=True, whole=True)
+
+
+def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
+    """Clean faces of a split of both archives: first `faces.zip`, then FERPlus.
+
+    The few labels of the former are noisy: they are left aside.
+    """
+    faces = read_faces(data, split, cache)
+    unlabelled = replace(
+        faces, labels=np.full_like(faces.labels, -1), targets=np.zeros_like(faces.targets)
+    )
+    return FacePool([unlabelled, read_ferplus(data, split, cache)])

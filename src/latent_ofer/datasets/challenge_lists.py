@@ -10,67 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from latent_ofer.datasets.findings import capped, read_code
 from latent_ofer.datasets.listing import Listing, Problem, Sample
+from latent_ofer.datasets.readers.findings import Fault, capped, read_code
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 
 Kind = Literal["occlusion", "pose"]
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How one list writes a line.
-
-    Attributes
-    ----------
-    data_set : str
-    kind : {"occlusion", "pose"}
-    line : re.Pattern
-        With the groups name and code, and type where the list says how a face is occluded.
-    codes : str
-        Map of the codes in `labels.CODES`.
-    """
-
-    data_set: str
-    kind: Kind
-    line: re.Pattern[str]
-    codes: str
-
-
-_FORMS: Final = (
-    _Form(
-        "raf-db",
-        "occlusion",
-        re.compile(r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
-        "raf-db-from-0",
-    ),
-    _Form(
-        "raf-db",
-        "pose",
-        re.compile(r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
-        "raf-db-from-0",
-    ),
-    _Form(
-        "ferplus",
-        "occlusion",
-        re.compile(r"(?P<code>\d)_(?P<name>fer\d+)\.png \d+ (?P<type>\d)"),
-        "ferplus",
-    ),
-    _Form("ferplus", "pose", re.compile(r"(?P<code>\d)/(?P<name>fer\d+)\.jpg"), "ferplus"),
-    _Form(
-        "affectnet",
-        "occlusion",
-        re.compile(r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
-        "affectnet",
-    ),
-    _Form(
-        "affectnet",
-        "pose",
-        re.compile(r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
-        "affectnet",
-    ),
+_LINES: Final[tuple[tuple[str, Kind, str], ...]] = (
+    ("raf-db", "occlusion", r"(?P<name>test_\d+)_aligned(\.jpg)? (?P<code>\d) (?P<type>\d)"),
+    ("raf-db", "pose", r"(?P<code>\d)/(?P<name>test_\d+)_aligned\.jpg"),
+    ("ferplus", "occlusion", r"(?P<code>\d)_(?P<name>fer\d+)\.png \d+ (?P<type>\d)"),
+    ("ferplus", "pose", r"(?P<code>\d)/(?P<name>fer\d+)\.jpg"),
+    ("affectnet", "occlusion", r"val/(?P<code>\d)/(?P<name>[0-9a-f]{56})/?"),
+    ("affectnet", "pose", r"(?P<code>\d)/(?P<name>[0-9a-f]{56})(\.jpg|/\d+\.jpg)"),
 )
+"""How each list writes a line; with the type where it says how a face is occluded."""
 
 
 @dataclass(frozen=True)
@@ -138,43 +94,36 @@ def read_list(path: Path) -> ChallengeList:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     tidy = [" ".join(line.split()) for line in lines]
-    form = next((form for line in tidy for form in _FORMS if form.line.fullmatch(line)), None)
+    form = next((form for line in tidy for form in _LINES if re.fullmatch(form[2], line)), None)
     if form is None:
         raise DataError(
             f"{path}: no list of occlusions or poses. Expected lines such as "
             "'test_0003_aligned 3 4', '0/test_0004_aligned.jpg', '1_fer0034656.png 8 0', "
             "'0/fer0032226.jpg' or 'val/0/<hash>/'."
         )
-    angle = "45" if "45" in path.stem else "30"
+    data_set, kind, pattern = form
+    unsaid = "yes" if kind == "occlusion" else "45" if "45" in path.stem else "30"
+    codes = "raf-db-from-0" if data_set == "raf-db" else data_set
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
     repeated = 0
     for number, line in enumerate(tidy, start=1):
-        if not line:
+        place = f"{path.name}:{number}"
+        match = re.fullmatch(pattern, line)
+        if match is None and line:
+            why = f'"{line[:60]}" does not have the form of this list of {kind}s in {data_set}.'
+            problems.append(Fault("bad_file", place, why).problem)
+        if match is None:
             continue
-        entry = _entry(line, form, angle, f"{path.name}:{number}")
-        if isinstance(entry, Problem):
-            problems.append(entry)
-        elif entry.name in entries:
-            repeated += 1
-        else:
-            entries[entry.name] = entry
-    return ChallengeList(
-        path, form.data_set, form.kind, list(entries.values()), repeated, capped(problems)
-    )
-
-
-def _entry(line: str, form: _Form, angle: str, place: str) -> Entry | Problem:
-    found = form.line.fullmatch(line)
-    if found is None:
-        what = f"list of {form.kind}s in {form.data_set}"
-        message = f'{place}: "{line[:60]}" does not have the form of this {what}.'
-        return Problem("bad_file", place, message)
-    label = read_code(found["code"], form.codes, place)
-    if isinstance(label, Problem):
-        return label
-    unsaid = angle if form.kind == "pose" else "yes"
-    return Entry(place, found["name"], label, found.groupdict().get("type", unsaid))
+        try:
+            label = read_code(match["code"], codes, place)
+        except Fault as fault:
+            problems.append(fault.problem)
+            continue
+        repeated += match["name"] in entries
+        tag = match.groupdict().get("type", unsaid)
+        entries.setdefault(match["name"], Entry(place, match["name"], label, tag))
+    return ChallengeList(path, data_set, kind, list(entries.values()), repeated, capped(problems))
 
 
 def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
@@ -204,15 +153,15 @@ def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
     for entry in chosen.entries:
         sample = by_name.get(entry.name)
         if sample is None:
-            message = f"{entry.place}: {entry.name} is not in {listing.name}."
-            problems.append(Problem("missing_image", entry.place, message))
+            why = f"{entry.name} is not in {listing.name}."
+            problems.append(Fault("missing_image", entry.place, why).problem)
             continue
         if sample.label != entry.label:
-            message = (
-                f"{entry.place}: {entry.name} is {_word(entry.label)} in the list and "
+            why = (
+                f"{entry.name} is {_word(entry.label)} in the list and "
                 f"{_word(sample.label)} in {listing.name}, which counts."
             )
-            problems.append(Problem("bad_file", entry.place, message))
+            problems.append(Fault("bad_file", entry.place, why).problem)
         samples.append(replace(sample, tags={**sample.tags, chosen.kind: entry.tag}))
     if not samples:
         raise DataError(

@@ -2,28 +2,96 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.box import cropped
-from latent_ofer.datasets.check_report import (
-    CheckReport,
-    CodeCount,
-    CopyCounts,
-    DevCounts,
-    SplitCounts,
-)
-from latent_ofer.datasets.dev_check import DevCheck
-from latent_ofer.datasets.duplicates import HELD_OUT, Duplicates, Fingerprints
-from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
+from latent_ofer.datasets.dev_split import DevCheck, DevCounts
+from latent_ofer.datasets.duplicates import CopyCounts, Duplicates, Fingerprints, told_copies
+from latent_ofer.datasets.listing import SPLITS, Listing, Problem, Sample, Split
+from latent_ofer.datasets.main_face import cropped
 from latent_ofer.datasets.people import subjects_in_two_splits
 from latent_ofer.datasets.registry import SETS
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.progress import track
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """Samples of one split.
+
+    Attributes
+    ----------
+    images : int
+    by_expression : mapping of str to int
+        All expressions that the set has anywhere, in the order of `labels.EXPRESSIONS`.
+    without_label : int
+    people : int
+        0 where the set does not say who is who.
+    published : int or None
+        How many labelled pictures (where all labels are withheld: pictures) are published.
+    """
+
+    images: int
+    by_expression: Mapping[str, int]
+    without_label: int
+    people: int
+    published: int | None
+
+
+@dataclass(frozen=True)
+class CodeCount:
+    """How often a set writes a label in one way, and what it was read as (None: no label)."""
+
+    code: str
+    expression: str | None
+    images: int
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found.
+
+    Attributes
+    ----------
+    name, root : str
+        The set's name in the registry, and where it lies.
+    splits : mapping of split to SplitCounts
+    codes : list of CodeCount
+        The most frequent first.
+    published : int or None
+        Pictures of all splits together, where only that is published.
+    copies : CopyCounts or None
+        None where the pictures were not opened.
+    dev : DevCounts or None
+        None where the pictures were not opened, where there is no training face, or where only
+        the prepared faces would tell which are dev: photos of unnamed people.
+    problems : list of Problem
+    notes : list of str
+    """
+
+    name: str
+    root: str
+    splits: Mapping[Split, SplitCounts]
+    codes: list[CodeCount]
+    published: int | None
+    copies: CopyCounts | None
+    dev: DevCounts | None
+    problems: list[Problem]
+    notes: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain Python, safe for JSON."""
+        return {"ok": self.ok, **asdict(self)}
 
 
 def check(
@@ -53,8 +121,8 @@ def check(
     copies = dev = None
     if decode:
         duplicates, dev, unreadable = _open_all(listing, workers)
-        problems += unreadable + _copy_problems(listing.samples, duplicates)
-        copies = _copy_counts(listing.samples, duplicates)
+        copies, alike = told_copies(listing.samples, duplicates)
+        problems += unreadable + alike
     else:
         notes.append("Pictures were not opened: unreadable ones and copies were not looked for.")
     published = SETS[listing.name].counts if whole and listing.name in SETS else {}
@@ -85,7 +153,7 @@ def _empty_classes(listing: Listing) -> list[Problem]:
     for expression in known.classes:
         label = EXPRESSIONS.index(expression)
         empty: list[Split] = []
-        for split in HELD_OUT:
+        for split in SPLITS:
             labels = {sample.label for sample in listing.of(split)} - {None}
             if labels and label not in labels:
                 empty.append(split)
@@ -104,7 +172,7 @@ def _empty(listing: Listing, expression: str, where: str) -> Problem:
 def _split_counts(listing: Listing, published: Mapping[str, int]) -> dict[Split, SplitCounts]:
     known = {sample.label for sample in listing.samples} - {None}
     counts: dict[Split, SplitCounts] = {}
-    for split in HELD_OUT:
+    for split in SPLITS:
         samples = listing.of(split)
         if not samples:
             continue
@@ -170,36 +238,3 @@ def _unreadable(listing: Listing, path: str, error: ImageError) -> Problem:
     reason = error.message.removeprefix(f"{listing.root}: ").removeprefix(f"{path}: ")
     message = f"{path}: unreadable ({error.code}): {reason.removeprefix('image: ')}"
     return Problem("unreadable_image", path, message)
-
-
-def _copies(samples: list[Sample], duplicates: Duplicates) -> list[tuple[Sample, Sample]]:
-    """Each picture with the very same pixels as another, and the other, which is to stay."""
-    pairs = []
-    for rows in duplicates.exact:
-        stays = max(rows, key=lambda row: (HELD_OUT[samples[row].split], -row))
-        pairs += [(samples[row], samples[stays]) for row in rows if row != stays]
-    return sorted(pairs, key=lambda pair: pair[0].split == pair[1].split)
-
-
-def _copy_problems(samples: list[Sample], duplicates: Duplicates) -> list[Problem]:
-    exact = [("has the very same pixels as", *pair) for pair in _copies(samples, duplicates)]
-    near = [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
-    return [
-        Problem("duplicate", one.path, f"{one.path} ({one.split}): {how} {_told(one, other)}.")
-        for how, one, other in exact + near
-    ]
-
-
-def _told(one: Sample, other: Sample) -> str:
-    labels = ""
-    if None not in (one.label, other.label) and one.label != other.label:
-        names = [EXPRESSIONS[sample.label or 0] for sample in (one, other)]
-        labels = f", labelled {names[0]} here and {names[1]} there"
-    where = "another place of this picture" if one.path == other.path else other.path
-    return f"{where} ({other.split}){labels}; leave this one out"
-
-
-def _copy_counts(samples: list[Sample], duplicates: Duplicates) -> CopyCounts:
-    exact = _copies(samples, duplicates)
-    across = sum(one.split != other.split for one, other in exact)
-    return CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)

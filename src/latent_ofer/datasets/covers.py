@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from latent_ofer.errors import DataError
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.results import COVER_TYPES, HIDING
 
-HIDING: Final = ("hand", "object", "cloth", "hair", "sunglasses")
-"""Types that hide a part of the face."""
-HARMLESS: Final = ("glasses", "text", "shade")
-"""Types that lie over it and hide little: clear glasses, letters, shadow."""
-TYPES: Final = (*HIDING, *HARMLESS)
+TYPES: Final = COVER_TYPES
 
 _ASSETS = Path(str(files("latent_ofer"))) / "assets"
 SHIPPED_COVERS: Final = (_ASSETS / "covers.csv", _ASSETS / "cover_outlines.csv")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latent_ofer.datasets.listing import Split
+from latent_ofer.datasets.listing import Problem, Sample, Split
+from latent_ofer.labels import EXPRESSIONS
 
 HASH_WIDTH: Final = 9
 HASH_HEIGHT: Final = 8
@@ -175,3 +176,52 @@ def correlations(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
 
 def _resized(grey: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
     return np.asarray(grey.resize((width, height), Image.Resampling.BOX))
+
+
+@dataclass(frozen=True)
+class CopyCounts:
+    """Copies among the pictures: those of `exact` and `near` are problems too.
+
+    Attributes
+    ----------
+    exact : int
+        Pictures with the very same pixels as another that stays.
+    exact_across : int
+        Those of `exact` whose other is in another split.
+    near : int
+        Pictures that look nearly like one in a split further held out.
+    near_within : int
+        Pictures that look nearly like another in their own split: no problem.
+    """
+
+    exact: int
+    exact_across: int
+    near: int
+    near_within: int
+
+
+def told_copies(samples: list[Sample], duplicates: Duplicates) -> tuple[CopyCounts, list[Problem]]:
+    """How many copies of each kind there are, and a problem for each that is to be left out."""
+    exact = []
+    for rows in duplicates.exact:
+        stays = max(rows, key=lambda row: (HELD_OUT[samples[row].split], -row))
+        exact += [(samples[row], samples[stays]) for row in rows if row != stays]
+    exact.sort(key=lambda pair: pair[0].split == pair[1].split)
+    across = sum(one.split != other.split for one, other in exact)
+    counts = CopyCounts(len(exact), across, len(duplicates.near), duplicates.near_within)
+    pairs = [("has the very same pixels as", *pair) for pair in exact]
+    pairs += [("looks nearly the same as", samples[a], samples[b]) for a, b in duplicates.near]
+    problems = [
+        Problem("duplicate", one.path, f"{one.path} ({one.split}): {how} {_told(one, other)}.")
+        for how, one, other in pairs
+    ]
+    return counts, problems
+
+
+def _told(one: Sample, other: Sample) -> str:
+    labels = ""
+    if None not in (one.label, other.label) and one.label != other.label:
+        names = [EXPRESSIONS[sample.label or 0] for sample in (one, other)]
+        labels = f", labelled {names[0]} here and {names[1]} there"
+    where = "another place of this picture" if one.path == other.path else other.path
+    return f"{where} ({other.split}){labels}; leave this one out"

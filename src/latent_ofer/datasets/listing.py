@@ -1,9 +1,9 @@
 """What a reader finds in a data set on disk: its pictures with labels, and what is wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Split = Literal["train", "val", "test"]
 """A set without parts of its own gets them from its people, or is all `test`; its reader says so
 in a note."""
+SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 ProblemKind = Literal[
     "missing_folder",
@@ -27,6 +28,9 @@ ProblemKind = Literal[
     "subject_in_two_splits",
 ]
 """Stable codes of what can be wrong with a data set."""
+
+Landmarks = tuple[tuple[float, float], ...]
+"""Five points, x and y in pixels."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,9 @@ class Sample:
         Ten votes of FERPlus (neutral ... contempt, unknown, NF).
     box : (x, y, width, height) or None
         Pixels of the picture, where it may hold several faces.
+    landmarks : five (x, y) or None
+        Pixels of the picture, where the set brings them: the picture is an aligned face then, or
+        a crop of FER2013.
     tags : mapping of str to str
         What else the set knows: angle, session, kind of occlusion, sex, age ...
     """
@@ -60,6 +67,7 @@ class Sample:
     subject: str = ""
     votes: tuple[int, ...] | None = None
     box: tuple[float, float, float, float] | None = None
+    landmarks: Landmarks | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -102,6 +110,10 @@ class Pictures(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether there is such a picture."""
+        ...
+
+    def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
+        """Folder or archive, and the files in it that hold some pictures; each once, sorted."""
         ...
 
 

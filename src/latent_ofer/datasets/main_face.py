@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.box import cropped
 from latent_ofer.datasets.ferplus import NATIVE_SIZE, TEMPLATE_48
 from latent_ofer.datasets.listing import Pictures, Sample
 from latent_ofer.images.align import (
     TEMPLATE_112,
+    TEMPLATE_SIZE,
     align_face,
     similarity,
     square_crop,
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Box = tuple[float, float, float, float]
 How = Literal["as_is", "aligned", "squared", "no_face"]
-"""A 48 px crop taken as it is; found and aligned; a crop without a face found, squared; none."""
+"""Taken as it is: a 48 px crop, or an aligned face; found and aligned; a crop without a face found,
+squared; none."""
 
 SMALL: Final = frozenset({"fer2013", "ferplus"})
 """Sets of 48 px grey crops, which are taken as they are."""
@@ -77,10 +78,13 @@ class MainFaces:
             When the picture cannot be read.
         """
         picture = self.pictures.read(sample.path)
+        known = None if sample.landmarks is None else np.array(sample.landmarks)
         if self.small:
-            return MainFace("as_is", small_grey(picture), TEMPLATE_48)
-        if picture.ndim == 2:
-            picture = np.repeat(picture[..., None], 3, axis=2)
+            marks = TEMPLATE_48 if known is None else known
+            return MainFace("as_is", small_grey(picture), marks)
+        picture = in_three_channels(picture)
+        if known is not None and picture.shape[:2] == (TEMPLATE_SIZE, TEMPLATE_SIZE):
+            return MainFace("as_is", picture, known)
         face = main_face(self._finder.find(picture), picture.shape[1::-1], sample.box)
         if face is not None:
             matrix = similarity(face.landmarks, TEMPLATE_112)
@@ -156,8 +160,34 @@ def _overlap(one: Box, other: Box) -> float:
 
 def small_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A crop of FER2013 as it was, (48, 48): copies come in three equal channels, some enlarged."""
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)
-    square = square_crop(picture, NATIVE_SIZE)
+    square = square_crop(in_three_channels(picture), NATIVE_SIZE)
     grey: NDArray[np.uint8] = np.rint(square.mean(axis=2)).astype(np.uint8)
     return grey
+
+
+def in_three_channels(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture (H, W, 3), or a grey one (H, W), as (H, W, 3)."""
+    return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+
+
+def cropped(picture: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
+    """The part of a picture inside a box, cut at the picture's edges and never empty.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) or (H, W) uint8
+    box : (x, y, width, height) or None
+        Pixels; None for the whole picture.
+
+    Returns
+    -------
+    (h, w, 3) or (h, w) uint8
+        A view.
+    """
+    if box is None:
+        return picture
+    height, width = picture.shape[:2]
+    x, y, w, h = box
+    left, top = min(max(round(x), 0), width - 1), min(max(round(y), 0), height - 1)
+    right, bottom = max(min(round(x + w), width), left + 1), max(min(round(y + h), height), top + 1)
+    return picture[top:bottom, left:right]

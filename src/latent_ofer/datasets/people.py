@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from latent_ofer.datasets.findings import capped, unlisted_images
-from latent_ofer.datasets.folder_names import split_in_path
-from latent_ofer.datasets.listing import Problem, Sample, Split
+from latent_ofer.datasets.listing import SPLITS, Problem, Sample, Split
+from latent_ofer.datasets.readers.findings import Findings, capped
+from latent_ofer.datasets.readers.folders import split_in_path
 from latent_ofer.names import name_bytes
 
 TEST_SHARE = 0.2
@@ -66,38 +66,26 @@ def subjects_in_two_splits(samples: Sequence[Sample]) -> list[Problem]:
     return capped(problems)
 
 
-def with_splits(
-    name: str,
-    samples: Sequence[Sample],
-    stratum: Callable[[str], str] = lambda subject: "",
-) -> tuple[list[Sample], list[Problem], list[str]]:
-    """Samples with the splits of the copy's own folders, or else with splits by people.
+def give_splits(
+    found: Findings, name: str, stratum: Callable[[str], str] = lambda subject: ""
+) -> None:
+    """Give samples the splits of the copy's own folders, or else splits by people.
 
-    Returns
-    -------
-    samples : list of Sample
-        Those outside the folders of a copy that has such folders are left out.
-    problems : list of Problem
-    notes : list of str
-        Who made the splits, and the number of people and pictures in each.
+    Samples outside the folders of a copy that has such folders are left out; a note says who made
+    the splits, and the number of people and pictures in each.
     """
-    of_folder = [split_in_path(sample.path) for sample in samples]
-    if any(of_folder):
+    of_folder = [(sample, split_in_path(sample.path)) for sample in found.samples]
+    if any(split for _, split in of_folder):
         made_by = "the folders of this copy"
-        outside = [s.path for s, split in zip(samples, of_folder, strict=True) if split is None]
-        split_samples = [
-            replace(sample, split=split)
-            for sample, split in zip(samples, of_folder, strict=True)
-            if split is not None
-        ]
-        problems = unlisted_images(outside, "inside this copy's folders of a split")
-        problems += subjects_in_two_splits(split_samples)
+        outside = [sample.path for sample, split in of_folder if split is None]
+        found.samples = [replace(sample, split=split) for sample, split in of_folder if split]
+        found.unlisted(outside, "inside this copy's folders of a split")
+        found.of_set += subjects_in_two_splits(found.samples)
     else:
         made_by = "a hash of the person, a fifth of the people to test"
-        splits = split_by_people(name, (sample.subject for sample in samples), stratum)
-        split_samples = [replace(sample, split=splits[sample.subject]) for sample in samples]
-        problems = []
-    return split_samples, problems, [f"Splits by {made_by}: {_counts(split_samples)}."]
+        splits = split_by_people(name, (sample.subject for sample in found.samples), stratum)
+        found.samples = [replace(sample, split=splits[sample.subject]) for sample in found.samples]
+    found.notes.append(f"Splits by {made_by}: {_counts(found.samples)}.")
 
 
 def _counts(samples: Sequence[Sample]) -> str:
@@ -108,6 +96,6 @@ def _counts(samples: Sequence[Sample]) -> str:
         pictures[sample.split] += 1
     return ", ".join(
         f"{split} {len(people[split]):,} people with {pictures[split]:,} pictures"
-        for split in ("train", "val", "test")
+        for split in SPLITS
         if split in people
     )

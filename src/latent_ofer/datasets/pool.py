@@ -1,17 +1,17 @@
-"""Clean faces of several data sets behind one index, and their copies with an object."""
+"""Faces of data sets as training and evaluation take them, behind one index."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.faces import Split, read_faces
-from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.occlusion.objects import Cutout, paste_object
+from latent_ofer.occlusion.patches import GRID
 from latent_ofer.occlusion.seeds import image_rng
 
 Pixels = NDArray[np.uint8]
@@ -19,6 +19,55 @@ Covered = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 PROTOCOL = "objects"
 SIZE = 112
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Faces of a data set at their own resolution, square.
+
+    Attributes
+    ----------
+    images : (n, S, S) or (n, S, S, 3) uint8
+        Grey, or RGB. S is 48 for FERPlus' crops and 112 for aligned faces.
+    landmarks : (n, 5, 2) float
+        Pixels of the images: left eye in the image, right eye, nose, mouth left, mouth right.
+    colour : (n,) bool
+        False for grey photos, whatever their channels.
+    sources, names : list of str
+        Data set and base name: what a face's random generator is made from.
+    labels : (n,) int
+        Index into `labels.EXPRESSIONS`, -1 where a face has none.
+    targets : (n, 8) float32
+        Soft labels; a row sums to 1, or to 0 where a face has none.
+    subjects : list of str
+        Who it is, where known; else empty.
+    tags : list of mapping
+        What else is known of each face: age, sex, race, kind of occlusion ...
+    """
+
+    images: Pixels
+    landmarks: NDArray[np.float64]
+    colour: NDArray[np.bool_]
+    sources: list[str]
+    names: list[str]
+    labels: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    subjects: list[str]
+    tags: list[Mapping[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, rows: Rows | Covered) -> "FaceSet":
+        """Some rows, by their numbers (k,) or where a mask (n,) is True."""
+        numbers = np.arange(len(self))[rows]
+        parts: dict[str, Any] = {
+            name: value[numbers]
+            if isinstance(value, np.ndarray)
+            else [value[row] for row in numbers]
+            for name, value in vars(self).items()
+        }
+        return FaceSet(**parts)
 
 
 @dataclass(frozen=True)
@@ -95,6 +144,17 @@ class FacePool:
         """What else is known of each face: age, sex, race ..."""
         return [faces.tags[place] for faces, place in self._places()]
 
+    @property
+    def borders(self) -> Covered:
+        """Patches (n, 196) that show no photo but its border, replicated.
+
+        Neither a clean face nor an object; known of the faces of our own archive.
+        """
+        known = _borders()
+        nothing = np.zeros(GRID**2, dtype=np.bool_)
+        found = [known.get(name, nothing) for _, name in self.keys]
+        return np.array(found, dtype=np.bool_).reshape(len(self), GRID**2)
+
     def _places(self) -> list[tuple[FaceSet, int]]:
         numbers = zip(self._set.tolist(), self._place.tolist(), strict=True)
         return [(self.sets[number], place) for number, place in numbers]
@@ -135,16 +195,14 @@ class FacePool:
         return np.flatnonzero(self._set == self._set[row])
 
 
-def read_pool(data: Path, split: Split, cache: Path) -> FacePool:
-    """Clean faces of a split of both archives: first `faces.zip`, then FERPlus.
-
-    Raises
-    ------
-    DataError
-        When an archive is missing or broken.
-    """
-    faces, ferplus = read_faces(data, split, cache), read_ferplus(data, split, cache)
-    return FacePool([faces.as_face_set(), ferplus.as_face_set()])
+@cache
+def _borders() -> Mapping[str, Covered]:
+    """Base name -> patches of the border, of the faces that have any."""
+    with (files("latent_ofer") / "assets" / "photo_borders.npz").open("rb") as stream:
+        table = np.load(stream)
+        patches = np.unpackbits(table["patches"], axis=1, count=GRID**2).astype(np.bool_)
+        names = [f"{name.decode()}.webp" for name in table["faces"].tolist()]
+    return dict(zip(names, patches, strict=True))
 
 
 def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixels, Covered, str]:

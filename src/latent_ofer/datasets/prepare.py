@@ -1,25 +1,24 @@
 """A data set's faces ready for training and evaluation: found, aligned, in the splits we use."""
 
-import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latent_ofer.datasets.cache import fingerprint, sha256_of
 from latent_ofer.datasets.face_cache import KEPT, FaceCache, Prepared
-from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.ferplus import NATIVE_SIZE, soft_targets
-from latent_ofer.datasets.fingerprint import fingerprint
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.main_face import SMALL, MainFaces
+from latent_ofer.datasets.pool import FaceSet
 from latent_ofer.errors import DataError
 from latent_ofer.images.align import TEMPLATE_SIZE
 from latent_ofer.labels import EXPRESSIONS
-from latent_ofer.names import name_bytes, utf8_text
+from latent_ofer.names import utf8_text
 
 Split = Literal["train", "dev", "val", "test"]
 Part = Literal["train", "twin", "val", "test"]
@@ -30,17 +29,14 @@ PARTS: Final[tuple[Part, ...]] = ("train", "twin", "val", "test")
 """Order of the faces in the cache: with each in one piece, none is copied to memory."""
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which samples are where in the cache."""
-
-    cache: FaceCache
-    parts: list[Part]
-    names: list[str]
-
-
 def prepare(
-    listing: Listing, split: Split, cache_dir: Path, *, crops: bool, workers: int = 1
+    listing: Listing,
+    split: Split,
+    cache_dir: Path,
+    *,
+    crops: bool,
+    workers: int = 1,
+    whole: bool = False,
 ) -> FaceSet:
     """The faces of one split of a data set.
 
@@ -60,10 +56,13 @@ def prepare(
         Folder of prepared faces.
     crops : bool
         Whether the pictures are face crops already: one without a face found is squared and gets
-        the template's landmarks. The 48 px crops of FER2013 and FERPlus are taken as they are.
-        In a whole photo the face that fits the sample's box is taken, or the main one.
+        the template's landmarks. The 48 px crops of FER2013 and FERPlus, and aligned faces that
+        bring landmarks, are taken as they are. In a whole photo the face that fits the sample's
+        box is taken, or the main one.
     workers : int
         Processes.
+    whole : bool
+        Whether it is an error that a picture is missing or left out.
 
     Returns
     -------
@@ -74,11 +73,20 @@ def prepare(
     Raises
     ------
     DataError
-        When there is no face at all, the cache cannot be written, or a worker dies.
+        When there is no face at all, the cache cannot be written, or a worker dies; with `whole`
+        when anything is missing.
     """
-    plan = _plan(listing, cache_dir, crops)
-    plan.cache.ensure(workers)
-    return _face_set(plan, split)
+    lacking = [p for p in listing.problems if p.kind in ("missing_image", "missing_file")]
+    if whole and lacking:
+        raise DataError(f"{listing.root}: {lacking[0].message} Copy it anew.")
+    cache = _cache(listing, cache_dir, crops)
+    cache.ensure(workers)
+    told = cache.summary()
+    if whole and told.left_out:
+        shutil.rmtree(cache.folder)  # a whole copy may have the same name
+        code, path = next(iter(told.examples.items()))
+        raise DataError(f"{listing.root}: cannot read {path} ({code}). Copy it anew.")
+    return _face_set(cache, split)
 
 
 def summary(listing: Listing, cache_dir: Path, *, crops: bool, workers: int = 1) -> Prepared:
@@ -89,9 +97,9 @@ def summary(listing: Listing, cache_dir: Path, *, crops: bool, workers: int = 1)
     DataError
         As `prepare`.
     """
-    plan = _plan(listing, cache_dir, crops)
-    plan.cache.ensure(workers)
-    return plan.cache.summary()
+    cache = _cache(listing, cache_dir, crops)
+    cache.ensure(workers)
+    return cache.summary()
 
 
 def content_key(listing: Listing, *, crops: bool, cache_dir: Path | None = None) -> str:
@@ -112,11 +120,15 @@ def content_key(listing: Listing, *, crops: bool, cache_dir: Path | None = None)
     """
     said = [
         f"{sample.path}\0{sample.split}\0{sample.label}\0{sample.subject}\0{sample.votes}\0"
-        f"{sample.box}\0{sorted(sample.tags.items())}"
+        f"{sample.box}\0{sorted(sample.tags.items())}{_landmarks(sample)}"
         for sample in listing.samples
     ]
     pictures = fingerprint(listing.pictures, (s.path for s in listing.samples), cache_dir)
-    return _sha256([f"{VERSION} {crops} {listing.name}", pictures, *said])
+    return sha256_of([f"{VERSION} {crops} {listing.name}", pictures, *said])
+
+
+def _landmarks(sample: Sample) -> str:
+    return f"\0{sample.landmarks}" if sample.landmarks else ""
 
 
 def _part_of(sample: Sample) -> Part:
@@ -124,58 +136,54 @@ def _part_of(sample: Sample) -> Part:
     return "twin" if sample.split == "train" and not sample.trains else sample.split
 
 
-def _plan(listing: Listing, cache_dir: Path, crops: bool) -> _Plan:
-    parts = [_part_of(sample) for sample in listing.samples]
-    names = _unique([utf8_text(sample.path) for sample in listing.samples])
-    order = sorted(range(len(parts)), key=lambda row: PARTS.index(parts[row]))
-    samples = [listing.samples[row] for row in order]
+def _cache(listing: Listing, cache_dir: Path, crops: bool) -> FaceCache:
+    samples = sorted(listing.samples, key=lambda sample: PARTS.index(_part_of(sample)))
     small = crops and listing.name in SMALL
     pictures = fingerprint(listing.pictures, (sample.path for sample in samples), cache_dir)
-    places = [f"{s.path}\0{s.box}\0{parts[row]}" for s, row in zip(samples, order, strict=True)]
-    key = _sha256([f"{VERSION} {crops} {small}", pictures, *places])
-    cache = FaceCache(
+    places = [f"{s.path}\0{s.box}\0{_part_of(s)}{_landmarks(s)}" for s in samples]
+    key = sha256_of([f"{VERSION} {crops} {small}", pictures, *places])
+    return FaceCache(
         listing.name,
         cache_dir / f"{listing.name}-{key[:16]}",
         samples,
-        parts.count("train"),
+        sum(sample.trains for sample in samples),
         (NATIVE_SIZE, NATIVE_SIZE) if small else (TEMPLATE_SIZE, TEMPLATE_SIZE, 3),
         MainFaces(listing.pictures, crops, small),
     )
-    return _Plan(cache, [parts[row] for row in order], [names[row] for row in order])
 
 
-def _sha256(lines: Sequence[str]) -> str:
-    return hashlib.sha256(name_bytes("\n".join(lines))).hexdigest()
-
-
-def _unique(paths: Sequence[str]) -> list[str]:
-    """Paths, with ``#2``, ``#3`` ... where one holds several samples."""
+def _names(samples: Sequence[Sample]) -> list[str]:
+    """Base names where the set has such, else paths, with ``#2`` ... where one is there again."""
     seen: Counter[str] = Counter()
     names = []
-    for path in paths:
-        seen[path] += 1
-        names.append(path if seen[path] == 1 else f"{path}#{seen[path]}")
+    for sample in samples:
+        name = utf8_text(sample.tags.get("name", sample.path))
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return names
 
 
-def _face_set(plan: _Plan, split: Split) -> FaceSet:
-    records = plan.cache.records()
+def _face_set(cache: FaceCache, split: Split) -> FaceSet:
+    records = cache.records()
     kept = np.flatnonzero(np.isin(records["how"], KEPT))
     if not len(kept):
-        raise DataError(f"No face to work with. {plan.cache.summary()}")
+        raise DataError(f"No face to work with. {cache.summary()}")
     dev, part = split == "dev", "train" if split == "dev" else split
+    parts = np.array([_part_of(sample) for sample in cache.samples])
     of_file = kept[records["dev"][kept] == dev]
-    of_split = np.flatnonzero(np.array(plan.parts)[of_file] == part)
+    of_split = np.flatnonzero(parts[of_file] == part)
     here = slice(of_split[0], of_split[-1] + 1) if len(of_split) else slice(0, 0)
     rows = of_file[here]
-    samples = [plan.cache.samples[row] for row in rows]
+    names = _names(cache.samples)
+    samples = [cache.samples[row] for row in rows]
     chosen = records[rows]
+    grey = np.array(["grey" in sample.tags for sample in samples], dtype=np.bool_)
     return FaceSet(
-        plan.cache.images(dev)[here],
+        cache.images(dev)[here],
         chosen["landmarks"],
-        chosen["colour"],
-        [plan.cache.name] * len(rows),
-        [plan.names[row] for row in rows],
+        chosen["colour"] & ~grey,
+        [sample.tags.get("source", cache.name) for sample in samples],
+        [names[row] for row in rows],
         np.array([-1 if s.label is None else s.label for s in samples], dtype=np.int64),
         _targets(samples),
         [utf8_text(sample.subject) for sample in samples],

@@ -2,22 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from latent_ofer.datasets.box import cropped
-from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.listing import SPLITS, Listing, Sample, Split
+from latent_ofer.datasets.main_face import cropped
 from latent_ofer.errors import DataError, ImageError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.progress import track
 
 TILE: Final = 96
 """Side of a picture on the sheet in pixels."""
-SPLITS: Final[tuple[Split, ...]] = ("train", "val", "test")
 
 _MARGIN: Final = 24
 _GAP: Final = 8
@@ -29,13 +27,11 @@ _INK: Final = (28, 32, 40)
 _QUIET: Final = (104, 112, 124)
 _PAPER: Final = (255, 255, 255)
 _EMPTY: Final = (236, 238, 241)
+_font: Final = ImageFont.load_default
 
 
-@dataclass(frozen=True)
-class _Row:
-    title: str
-    total: int
-    samples: list[Sample]
+_Row = tuple[str, int, list[Sample]]
+"""Title of a class, how many samples there are, and those that are shown."""
 
 
 def contact_sheet(
@@ -70,26 +66,26 @@ def contact_sheet(
     if not parts:
         raise DataError(f"{listing.root}: no pictures{f' in split {split}' if split else ''}.")
     rows = [row for rows in parts.values() for row in rows]
-    columns = max(_FEWEST_COLUMNS, *(len(row.samples) for row in rows))
+    columns = max(_FEWEST_COLUMNS, *(len(shown) for *_, shown in rows))
     width = 2 * _MARGIN + _NAMES + columns * (TILE + _GAP) - _GAP
     height = _MARGIN + len(parts) * _TITLE + len(rows) * (TILE + _CAPTION + _GAP)
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    tiles = iter(track(_tiles(listing, rows), sum(len(r.samples) for r in rows), "Drawing"))
+    tiles = iter(track(_tiles(listing, rows), sum(len(shown) for *_, shown in rows), "Drawing"))
     top = _MARGIN // 2
     for name, some in parts.items():
         count = len(listing.of(name))
-        _write(draw, (_MARGIN, top + 26), f"{listing.name}, {name}", 22, _INK)
+        draw.text((_MARGIN, top + 26), f"{listing.name}, {name}", _INK, _font(22), "lm")
         note = f"{count:,} pictures"
-        _write(draw, (width - _MARGIN, top + 26), note, 15, _QUIET, anchor="rm")
+        draw.text((width - _MARGIN, top + 26), note, _QUIET, _font(15), "rm")
         top += _TITLE
-        for row in some:
-            _write(draw, (_MARGIN, top + TILE // 2 - 10), row.title, 16, _INK)
-            _write(draw, (_MARGIN, top + TILE // 2 + 12), f"{row.total:,}", 14, _QUIET)
-            for column, sample in enumerate(row.samples):
+        for title, total, shown in some:
+            draw.text((_MARGIN, top + TILE // 2 - 10), title, _INK, _font(16), "lm")
+            draw.text((_MARGIN, top + TILE // 2 + 12), f"{total:,}", _QUIET, _font(14), "lm")
+            for column, sample in enumerate(shown):
                 left = _MARGIN + _NAMES + column * (TILE + _GAP)
                 sheet.paste(next(tiles), (left, top))
-                _write(draw, (left, top + TILE + 9), _caption(sample), 11, _QUIET)
+                draw.text((left, top + TILE + 9), _caption(sample), _QUIET, _font(11), "lm")
             top += TILE + _CAPTION + _GAP
     return sheet
 
@@ -98,16 +94,16 @@ def _rows(samples: list[Sample], rng: np.random.Generator, per_class: int) -> li
     by_label: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_label[len(EXPRESSIONS) if sample.label is None else sample.label].append(sample)
-    rows = []
+    rows: list[_Row] = []
     for label, some in sorted(by_label.items()):
         chosen = rng.permutation(len(some))[:per_class]
         title = (*EXPRESSIONS, "without label")[label]
-        rows.append(_Row(title, len(some), [some[index] for index in sorted(chosen)]))
+        rows.append((title, len(some), [some[index] for index in sorted(chosen)]))
     return rows
 
 
 def _tiles(listing: Listing, rows: list[_Row]) -> Iterable[Image.Image]:
-    for sample in (sample for row in rows for sample in row.samples):
+    for sample in (sample for *_, shown in rows for sample in shown):
         try:
             yield _tile(cropped(listing.pictures.read(sample.path), sample.box))
         except ImageError as error:
@@ -129,28 +125,17 @@ def _no_picture(error: ImageError) -> Image.Image:
     tile = Image.new("RGB", (TILE, TILE), _EMPTY)
     text = error.code.replace("_", "\n")
     ImageDraw.Draw(tile).multiline_text(
-        (TILE // 2, TILE // 2), text, _QUIET, ImageFont.load_default(12), "mm", align="center"
+        (TILE // 2, TILE // 2), text, _QUIET, _font(12), "mm", align="center"
     )
     return tile
 
 
 def _caption(sample: Sample) -> str:
     """The code as the set writes it and who it is, no wider than the tile."""
-    font = ImageFont.load_default(11)
+    font = _font(11)
     text = ", ".join(part for part in (sample.code or "no code", sample.subject) if part)
     if font.getlength(text) <= TILE:
         return text
     while font.getlength(f"{text}...") > TILE:
         text = text[:-1]
     return f"{text}..."
-
-
-def _write(
-    draw: ImageDraw.ImageDraw,
-    place: tuple[int, int],
-    text: str,
-    size: int,
-    ink: tuple[int, int, int],
-    anchor: str = "lm",
-) -> None:
-    draw.text(place, text, ink, ImageFont.load_default(size), anchor=anchor)

@@ -1,6 +1,5 @@
 """What a stage is trained or measured on: the archives, or data sets by name and path."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,18 +9,16 @@ from typing import Literal
 
 import numpy as np
 
-from latent_ofer.datasets.archives import archive, file_sha256
+from latent_ofer.datasets.archives import archive, file_sha256, read_ferplus, read_pool
+from latent_ofer.datasets.cache import sha256_of
 from latent_ofer.datasets.covers import SHIPPED_COVERS
-from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.listing import Listing
-from latent_ofer.datasets.pool import FacePool, read_pool
-from latent_ofer.datasets.prepare import content_key, prepare, summary
+from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.prepare import Split, content_key, prepare, summary
 from latent_ofer.datasets.registry import data_set, open_set
 from latent_ofer.errors import DataError
-from latent_ofer.names import name_bytes
 from latent_ofer.occlusion.cutouts import DEV_CATEGORIES, Cutout, load_cutouts
 
-Split = Literal["train", "dev", "val", "test"]
 Need = Literal["faces", "labels", "objects", "covers"]
 """What a stage may be trained on: all faces, those with a label, cut-outs, named covers."""
 
@@ -86,15 +83,18 @@ class Sources:
             When there is none, or data are missing or broken.
         """
         if not self.sets:
-            return read_pool(self.data, self._archived(split), self.cache)
-        pool = FacePool(
-            [
-                prepare(listing, split, self.cache, crops=crops, workers=self.workers)
-                for listing, crops in self._opened
-            ]
-        )
+            pool = read_pool(self.data, split, self.cache)
+        else:
+            pool = FacePool(
+                [
+                    prepare(listing, split, self.cache, crops=crops, workers=self.workers)
+                    for listing, crops in self._opened
+                ]
+            )
         if not len(pool):
             raise DataError(f"{self}: holds no face of split {split}. Give a set that does.")
+        if not self.sets:
+            return pool
         # Class folders come label by label; the first faces of a pool must be a fair sample.
         return pool.take(np.random.default_rng(ORDER_SEED).permutation(len(pool)))
 
@@ -109,8 +109,7 @@ class Sources:
         if self.sets:
             everything = self.pool(split)
         else:
-            ferplus = read_ferplus(self.data, self._archived(split), self.cache)
-            everything = FacePool([ferplus.as_face_set()])
+            everything = FacePool([read_ferplus(self.data, split, self.cache)])
         rows = np.flatnonzero(everything.targets.sum(1) > 0)
         if not len(rows):
             raise DataError(f"{self}: no {split} face has a label. Give a set that has with --set.")
@@ -184,11 +183,6 @@ class Sources:
             for number, (listing, crops) in enumerate(self._opened, start=1)
         }
 
-    def _archived(self, split: Split) -> Literal["train", "dev", "val"]:
-        if split == "test":
-            raise DataError(f"{self.data}: the archives hold no test faces, only train and val.")
-        return split
-
     @cached_property
     def _objects(self) -> Path:
         return self.occluders or archive(self.data, OBJECTS)
@@ -200,4 +194,4 @@ def _content_sha256(path: Path) -> str:
         return file_sha256(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     lines = [f"{file.relative_to(path).as_posix()} {file_sha256(file)}" for file in files]
-    return hashlib.sha256(name_bytes("\n".join(lines))).hexdigest()
+    return sha256_of(lines)

@@ -4,6 +4,8 @@ import os
 import threading
 import zipfile
 import zlib
+from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import DataError, ImageError
+from latent_ofer.images.folders import HIDDEN, files_below, is_hidden
 from latent_ofer.images.load import load_image
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
@@ -31,7 +34,10 @@ class Tree:
     root : Path
         A folder or a zip archive.
     paths : list of str
-        All files, sorted; hidden ones (``.DS_Store``, ``__MACOSX``) left out.
+        All files, sorted, those behind links too. Hidden ones and those of systems (``._*``,
+        ``@eaDir``, ``__MACOSX``) are left out, as they are from folders of photos.
+    left_out : Counter of str
+        How many files and folders, by the reason.
     """
 
     def __init__(self, root: Path) -> None:
@@ -42,28 +48,27 @@ class Tree:
                 f"{root}: neither a folder nor a whole zip archive; it may be cut short. "
                 "Copy or download it again."
             )
-        self.root = root
-        self._local = threading.local()
+        self.__setstate__({"root": root})
 
     def __getstate__(self) -> dict[str, Any]:
         return {"root": self.root}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.root = state["root"]
+        self.root: Path = state["root"]
+        self.left_out = Counter[str]()
         self._local = threading.local()
 
     @cached_property
     def paths(self) -> list[str]:
         """All files, sorted."""
         if self.root.is_dir():
-            found = [
-                os.path.relpath(os.path.join(folder, name), self.root).replace(os.sep, "/")
-                for folder, _, names in os.walk(self.root)
-                for name in names
-            ]
-        else:
-            found = [name for name in self._zip().namelist() if not name.endswith("/")]
-        return sorted(path for path in found if not _hidden(path))
+            files = files_below(self.root, set(), self.left_out, every_name=True)
+            return sorted(path.relative_to(self.root).as_posix() for path in files)
+        found = [name for name in self._zip().namelist() if not name.endswith("/")]
+        hidden = {path: _hidden_part(path) for path in found}
+        if any(hidden.values()):
+            self.left_out[HIDDEN] += len({*hidden.values()} - {None})
+        return sorted(path for path in found if hidden[path] is None)
 
     @cached_property
     def _is_folder(self) -> bool:
@@ -85,6 +90,10 @@ class Tree:
         """Files whose path ends in whole parts with `end`, without regard to case."""
         wanted = f"/{end.lower()}"
         return [path for path in self.paths if f"/{path.lower()}".endswith(wanted)]
+
+    def highest(self, end: str) -> str | None:
+        """Of the files that `ending` finds the one in the fewest folders, if there is any."""
+        return min(self.ending(end), key=lambda path: (path.count("/"), path), default=None)
 
     def pictures(self, under: str = "") -> list[str]:
         """Files below a folder that look like pictures by their names."""
@@ -122,16 +131,11 @@ class Tree:
 
     def text(self, path: str) -> str:
         """Content of a text file: UTF-8 with or without a byte order mark, or else Latin-1."""
-        raw = self.data(path)
-        try:
-            return raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
+        return decoded_text(self.data(path))
 
-    def lines(self, path: str) -> list[str]:
-        """Lines of a text file, whatever their ends; spaces around and empty lines left out."""
-        stripped = (line.strip() for line in self.text(path).splitlines())
-        return [line for line in stripped if line]
+    def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
+        """See `listing.Pictures`."""
+        return self.root, [self.find(path) or path for path in sorted(set(paths))]
 
     def read(self, path: str) -> NDArray[np.uint8]:
         """One picture, upright: (H, W, 3) uint8.
@@ -161,5 +165,28 @@ class Tree:
         return opened
 
 
-def _hidden(path: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+def decoded_text(raw: bytes) -> str:
+    """Text in UTF-8 with or without a byte order mark, or else in Latin-1."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _hidden_part(path: str) -> str | None:
+    """The path as far as what hides it: a file or a folder."""
+    parts = path.split("/")
+    hides = next((place for place, part in enumerate(parts) if is_hidden(part)), None)
+    return None if hides is None else "/".join(parts[: hides + 1])
+
+
+class FolderPictures(Tree):
+    """Picture files whose paths are relative to a folder, or absolute, and spelt as they are."""
+
+    def find(self, path: str) -> str | None:
+        """The path, or None where there is no such file."""
+        return path if (self.root / path).is_file() else None
+
+    def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
+        """See `listing.Pictures`."""
+        return self.root, sorted(set(paths))

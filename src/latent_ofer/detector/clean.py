@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from latent_ofer.datasets.covers import Cover, Face, read_covers, shipped_covers
 from latent_ofer.datasets.pool import FacePool, Rows
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 
 COVERS = "ferplus_occlusions.csv"
 
@@ -53,4 +52,4 @@ def clean_faces(sources: Sources, kind: str, count: int, seed: int) -> CleanFace
     """So many clean training faces of a kind; the same for every detector that asks."""
     pool = sources.pool("train")
     rows = clean_rows(kind, pool, known_covers(sources), seed)[:count]
-    return CleanFaces(pool.batch(rows), ~pool_streaks(pool.take(rows), sources.cache))
+    return CleanFaces(pool.batch(rows), ~pool.take(rows).borders)

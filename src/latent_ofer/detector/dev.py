@@ -10,7 +10,6 @@ from torch import Tensor
 
 from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.clean import clean_rows, known_covers
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
@@ -69,7 +68,7 @@ def read_dev(sources: Sources) -> dict[str, DevFaces]:
         copies = [protocol_copy(face, cutouts, DEV_SEED) for face in faces[:OCCLUDED_FACES]]
         kinds[kind] = DevFaces(
             np.stack([resized(face.image) for face in faces]),
-            pool_streaks(pool.take(rows), sources.cache),
+            pool.take(rows).borders,
             np.stack([pasted for pasted, _, _ in copies]),
             np.stack([covered for _, covered, _ in copies]),
         )

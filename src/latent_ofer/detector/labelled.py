@@ -1,5 +1,6 @@
 """Faces that the `labelled` detector learns from: really covered, really clean, and pasted on."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from latent_ofer.datasets.covers import TYPES, Cover, Face
 from latent_ofer.datasets.pool import SIZE, FacePool, resized
 from latent_ofer.detector.synthetic import Occluder, Patches, Sample, greyed, worn
 from latent_ofer.occlusion.patches import GRID, OCCLUDED_SHARE, patch_pixels
+from latent_ofer.results import HIDING
 
 UNKNOWN = -1
 
@@ -33,6 +35,9 @@ class Batch(NamedTuple):
         Something hides a part of the face, nobody has said which.
     types : (B, 8) int
         1 where that type lies somewhere over the face, 0 where it does not, `UNKNOWN` otherwise.
+    over : (B,) int
+        Index into `HIDING` of the one type that hides the patches known to be hidden, `UNKNOWN`
+        where they are several or nobody has said which.
     """
 
     faces: Tensor
@@ -40,6 +45,7 @@ class Batch(NamedTuple):
     visible: Tensor
     covered: Tensor
     types: Tensor
+    over: Tensor
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class LabelledFaces:
         clean = np.array([cover is not None and not cover.named for cover in known]) | unseen.all()
         harmless = clean | np.array([cover is not None and cover.harmless for cover in known])
         hides = np.array([cover is not None and cover.hides for cover in known])
+        self.covered_odds = _odds([cover for cover in known if cover is not None and cover.hides])
         colour = pool.colour
         self.kinds = {
             "clean": np.flatnonzero(clean & ~colour),
@@ -108,16 +115,20 @@ class LabelledFaces:
 
     def batch(self, shares: Shares, rng: Generator, torch_rng: torch.Generator) -> Batch:
         """As many faces of each kind as `shares` says, moved, relit and worn alike."""
-        samples, types, covered = [], [], []
+        samples, types, over, covered = [], [], [], []
         for kind, count in vars(shares).items():
             rows = self.kinds[kind]
-            for row in rows[rng.integers(len(rows), size=count)] if len(rows) else ():
-                pasted = kind.startswith("pasted")
-                sample = (
-                    self.occluder.sample(int(row), rng) if pasted else self._real(int(row), rng)
-                )
+            odds = self.covered_odds if kind == "covered" else None
+            for row in rng.choice(rows, size=count, p=odds) if len(rows) else ():
+                cover = self.covers[row]
+                if kind.startswith("pasted"):
+                    sample, of = self.occluder.typed_sample(int(row), rng)
+                    types.append(_pasted_types(cover, of))
+                else:
+                    sample, of = self._real(int(row), rng), _only(cover)
+                    types.append(_type_row(cover))
                 samples.append(sample)
-                types.append(_type_row(None if pasted else self.covers[row]))
+                over.append(UNKNOWN if of is None else HIDING.index(of))
                 covered.append(kind == "covered" and self.outlines[row] is None)
         moved = _moved(samples, torch_rng)
         faces, share, unlabelled = moved[:, :3], moved[:, 3], moved[:, 4]
@@ -131,6 +142,7 @@ class LabelledFaces:
             (parts[0] == 0) & ~doubtful & ~open_,
             torch.tensor(covered),
             torch.tensor(np.stack(types)),
+            torch.tensor(over),
         )
 
     def _real(self, row: int, rng: Generator) -> Sample:
@@ -157,6 +169,34 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     parts = [padded[d : d + GRID, a : a + GRID] for d, a in shifts]
     grown: NDArray[np.bool_] = np.logical_or.reduce(parts)
     return grown
+
+
+def _odds(covers: list[Cover]) -> NDArray[np.float64]:
+    """How often each is drawn: its rarest type by the square root of how many there are.
+
+    Hands would else leave no room for cloth.
+    """
+    sizes = Counter(name for cover in covers for name in cover.agreed)
+    rarest = [min(sizes[name] for name in cover.agreed.intersection(HIDING)) for cover in covers]
+    odds = np.array(rarest, dtype=np.float64) ** -0.5
+    shares: NDArray[np.float64] = odds / max(odds.sum(), 1e-9)
+    return shares
+
+
+def _only(cover: Cover | None) -> str | None:
+    """The one type that hides a face, by both looks."""
+    hiding = cover.named.intersection(HIDING) if cover is not None and cover.hides else frozenset()
+    return next(iter(hiding)) if len(hiding) == 1 else None
+
+
+def _pasted_types(cover: Cover | None, of: str | None) -> NDArray[np.int64]:
+    """What lies over a face that had nothing hiding it: what was pasted, and below it who knows."""
+    row = np.full(len(TYPES), UNKNOWN)
+    if of is not None and cover is not None:
+        row[: len(HIDING)] = 0
+    if of is not None:
+        row[TYPES.index(of)] = 1
+    return row
 
 
 def _type_row(cover: Cover | None) -> NDArray[np.int64]:
@@ -198,7 +238,7 @@ def labelled_loss(scores: Tensor, types: Tensor, batch: Batch, sure: float) -> T
 
     A face that is covered nobody has said where has its eight highest patches hidden and the
     lower half of its patches visible (multiple-instance learning); a type lies over a face where
-    its four highest patches say so.
+    its four highest patches say so, and over all hidden patches where it is the only one.
 
     Parameters
     ----------
@@ -230,4 +270,12 @@ def labelled_loss(scores: Tensor, types: Tensor, batch: Batch, sure: float) -> T
     kinds = F.binary_cross_entropy_with_logits(
         whole, batch.types.clamp(min=0).to(whole.dtype), told, reduction="sum"
     )
-    return loss + 0.2 * kinds / told.sum().clamp(min=1)
+    loss = loss + 0.2 * kinds / told.sum().clamp(min=1)
+    sole = batch.hidden & (batch.over >= 0)[:, None]
+    if sole.any():
+        said = types[:, : len(HIDING)].transpose(1, 2)[sole]
+        true = F.one_hot(batch.over.clamp(min=0), len(HIDING))[:, None].expand(
+            -1, sole.shape[1], -1
+        )
+        loss = loss + 0.2 * F.binary_cross_entropy_with_logits(said, true[sole].to(said.dtype))
+    return loss

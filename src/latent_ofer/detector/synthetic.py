@@ -12,7 +12,9 @@ from PIL import Image, ImageFilter
 
 from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels, resized
 from latent_ofer.occlusion.blanks import paste_blank
+from latent_ofer.occlusion.cloth import paste_cloth
 from latent_ofer.occlusion.drawn_wear import draw_wearable
+from latent_ofer.occlusion.hair import paste_hair
 from latent_ofer.occlusion.hands import paste_hand
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.patches import GRID
@@ -22,6 +24,11 @@ from latent_ofer.occlusion.wearables import is_wearable, paste_wearable
 Patches = NDArray[np.bool_]
 DRAWN = 0.7
 """Share of the wearables that are drawn in training; the others are cut-outs."""
+_TYPE_OF: dict[str, str | None] = {
+    "mask": "cloth",
+    "sunglasses": "sunglasses",
+    **dict.fromkeys(("eyeglasses", "novelty_glasses", "facial_hair", "hair", "hat"), None),
+}
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,10 @@ class Mix:
     ----------
     clean : float
         Nothing in front of the face.
-    objects, procedural, patchwork, hands, blanks, wearables : float
+    objects, procedural, patchwork, hands, blanks, wearables, cloth, hair : float
         Cut-outs, made-up things, pieces of other faces, hands with a face's skin, blank patches,
-        drawn glasses and masks and cut-outs before eyes or mouth in the size that people wear.
+        drawn glasses and masks and cut-outs before eyes or mouth in the size that people wear,
+        scarves and the like, hair over an eye or across the face.
     """
 
     clean: float
@@ -44,6 +52,8 @@ class Mix:
     hands: float = 0
     blanks: float = 0
     wearables: float = 0
+    cloth: float = 0
+    hair: float = 0
 
 
 class Sample(NamedTuple):
@@ -102,13 +112,19 @@ class Occluder:
 
     def sample(self, row: int, rng: Generator) -> Sample:
         """One face of the pool, clean or with something in front of it."""
+        return self.typed_sample(row, rng)[0]
+
+    def typed_sample(self, row: int, rng: Generator) -> tuple[Sample, str | None]:
+        """The same, and which of `datasets.covers.TYPES` lies over it, where it is one of them."""
         native = self.pool.native(row)
         kind = rng.choice(len(self.kind_odds), p=self.kind_odds)
+        of, beside = None, np.zeros((SIZE, SIZE), dtype=np.bool_)
         if kind == 0:
             face = resized(native.image)
             covered = np.zeros((SIZE, SIZE), dtype=np.bool_)
         elif kind == 1:
             cutout = varied(self.cutouts[rng.choice(len(self.cutouts), p=self.cutout_odds)], rng)
+            of = type_of(cutout)
             face, covered = paste_object(
                 native.image, native.landmarks, cutout, rng, size=SIZE, grey=native.grey
             )
@@ -121,20 +137,27 @@ class Occluder:
             # Most often a hand in front of a face is that face's own.
             donor = native.image if rng.random() < 0.5 else neighbour(self.pool, row, rng)
             face, covered = both_resized(*paste_hand(native.image, donor, rng))
+            of = "hand"
         elif kind == 5:
             points = (native.landmarks + 0.5) * SIZE / len(native.image) - 0.5
             face, covered = paste_blank(resized(native.image), points, rng, grey=native.grey)
-        else:
+        elif kind == 6:
             cutout = recoloured(self._wearable(rng), rng)
+            of = type_of(cutout)
             face, covered = paste_wearable(
                 native.image, native.landmarks, cutout, rng, size=SIZE, grey=native.grey
             )
+        else:
+            paste, of = (paste_cloth, "cloth") if kind == 7 else (paste_hair, "hair")
+            made = paste(native.image, native.landmarks, rng, grey=native.grey)
+            face, covered = both_resized(*made[:2])
+            beside = both_resized(*made[::2])[1]
         if not native.grey and rng.random() < 0.1:
             face = greyed(face)
-        unlabelled = self.unlabelled[row]
+        unlabelled = self.unlabelled[row] | patches_of(beside)
         if rng.random() < 0.5:
             face, covered, unlabelled = face[:, ::-1], covered[:, ::-1], unlabelled[:, ::-1]
-        return Sample(worn(face, rng), covered, unlabelled)
+        return Sample(worn(face, rng), covered, unlabelled), of
 
     def batch(self, rows: NDArray[np.int64], rng: Generator) -> Sample:
         """Several faces of the pool, each as `sample` draws it."""
@@ -146,6 +169,17 @@ class Occluder:
         if rng.random() < self.drawn or not self.wearables:
             return draw_wearable(rng)
         return self.wearables[rng.integers(len(self.wearables))]
+
+
+def type_of(cutout: Cutout) -> str | None:
+    """What a cut-out counts as among the types of real covers; None where it is unlike them."""
+    return _TYPE_OF.get(cutout.category, "object")
+
+
+def patches_of(pixels: Covered) -> Patches:
+    """Patches (14, 14) that hold any of some pixels (112, 112)."""
+    cell = SIZE // GRID
+    return np.asarray(pixels.reshape(GRID, cell, GRID, cell).any(axis=(1, 3)))
 
 
 def neighbour(pool: FacePool, row: int, rng: Generator) -> Pixels:

@@ -22,12 +22,16 @@ from latent_ofer.occlusion.patches import GRID
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Job, Resume, fit
 from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.start import start_from
 
 STAGE = "detector_labelled"
 NEEDS: tuple[Need, ...] = ("faces", "objects", "covers")
+START_PREFIX = "labelled."
+"""Of this network's tensors in released weights."""
 FACE_RANK = 4
 """A face counts as covered by the score of its fourth highest patch."""
 DEV_REAL = 1000
+"""Dev faces that nothing hides to tell the others from; of those there are few, and all count."""
 
 
 class LabelledRecipe(Recipe):
@@ -47,6 +51,8 @@ class LabelledRecipe(Recipe):
     hands: float = Field(default=0, ge=0)
     blanks: float = Field(default=0, ge=0)
     wearables: float = Field(default=0, ge=0)
+    cloth: float = Field(default=0, ge=0)
+    hair: float = Field(default=0, ge=0)
     """How often pasted faces are hidden by each of these."""
     sure: float = 3.0
     """Logit from which a patch that counts as visible is no longer unlearned."""
@@ -71,7 +77,9 @@ def train_labelled(sources: Sources, runs: Path, config: str, resume: Resume) ->
     """Train the network; returns the path of its weights."""
     recipe = load_recipe(LabelledRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
-    model = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = recipe.build()
+    start_from(model, START_PREFIX, runs)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     about = describe(recipe, sources.digests(*NEEDS), runs, ())
     pool = sources.pool("train")
     # The replicated border of photos is no cover: it is learnt as what is visible.
@@ -122,8 +130,10 @@ class RealDev:
 
     def __init__(self, pool: FacePool, covers: Mapping[tuple[str, str], Cover]) -> None:
         known = [covers.get(face) for face in pool.keys]
-        rows = np.flatnonzero([cover is not None for cover in known])
-        rows = np.random.default_rng(1).permutation(rows)[:DEV_REAL]
+        order = np.random.default_rng(1).permutation(len(known))
+        hides = np.array([cover is not None and cover.hides for cover in known])[order]
+        others = np.array([cover is not None for cover in known])[order] & ~hides
+        rows = np.concatenate([order[hides], order[others][:DEV_REAL]])
         chosen = [cover for row in rows if (cover := known[row]) is not None]
         self.faces = pool.batch(rows)
         self.nothing = np.array([not cover.named for cover in chosen])

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.clean import clean_faces
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
@@ -52,7 +51,7 @@ def train_place(
         Of recipe and data; see `training.loop.Job`.
     """
     pool = sources.pool("train")
-    streaks = pool_streaks(pool, sources.cache).reshape(len(pool), 14, 14)
+    streaks = pool.borders.reshape(len(pool), 14, 14)
     torch.manual_seed(recipe.seed)
     model = PlaceNetwork(recipe.place_width)
     start_from(model, "one_class.place.", run.parent)

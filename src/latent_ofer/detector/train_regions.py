@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
@@ -83,7 +82,7 @@ def train_regions(
         Of recipe and data; see `training.loop.Job`.
     """
     pool = sources.pool("train")
-    unlabelled = pool_streaks(pool, sources.cache)
+    unlabelled = pool.borders
     cutouts = sources.cutouts("train")
     if recipe.first_epochs:
         torch.manual_seed(recipe.seed)

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.challenge_lists import read_list, restrict
-from latent_ofer.datasets.face_set import FaceSet
 from latent_ofer.datasets.listing import Listing
-from latent_ofer.datasets.pool import FacePool
-from latent_ofer.datasets.prepare import content_key, prepare, summary
+from latent_ofer.datasets.pool import FacePool, FaceSet
+from latent_ofer.datasets.prepare import Split, content_key, prepare, summary
 from latent_ofer.datasets.registry import data_set
-from latent_ofer.datasets.sources import Sources, Split
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.subsets import chosen
 

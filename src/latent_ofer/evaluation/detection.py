@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
-from latent_ofer.datasets.archives import archive
+from latent_ofer.datasets.archives import archive, read_faces, read_ferplus
 from latent_ofer.datasets.covers import read_covers
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import read_ferplus
 from latent_ofer.datasets.pool import FacePool, Native, Pixels
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection_figures import (
     Floats,
@@ -75,7 +72,7 @@ def evaluate_detection(
     """
     rng = np.random.default_rng(seed)
     photos, ferplus = read_faces(data, "val", cache), read_ferplus(data, "val", cache)
-    pool = FacePool([photos.as_face_set(), ferplus.as_face_set()])
+    pool = FacePool([photos, ferplus])
     cutouts = load_cutouts(archive(data, "occluders.zip"), "val")
     colour = np.flatnonzero(pool.colour)[:limit]
     grey = np.arange(len(photos), len(pool))[:limit]
@@ -90,7 +87,7 @@ def evaluate_detection(
         of_groups = by_group(faces, people | things, counts)
         report[kind] = figures(faces, counts)
         report[kind]["worst_group"] = worst_group({name: of_groups[name] for name in people})
-        left_out = pool_streaks(of_kind, cache)
+        left_out = of_kind.borders
         if left_out.any():
             report[kind]["without_streaks"] = figures(faces.without(left_out), counts)
         report[kind]["by_group"] = of_groups

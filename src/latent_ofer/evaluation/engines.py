@@ -12,8 +12,8 @@ import numpy as np
 
 from latent_ofer.arrays import to_planes
 from latent_ofer.backends.protocol import Backend
-from latent_ofer.datasets.archives import archive
-from latent_ofer.datasets.pool import protocol_copy, read_pool
+from latent_ofer.datasets.archives import archive, read_pool
+from latent_ofer.datasets.pool import protocol_copy
 from latent_ofer.evaluation.recognition import Pixels, read
 from latent_ofer.evaluation.report import library_versions
 from latent_ofer.occlusion.objects import load_cutouts

@@ -10,9 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels, is_grey
-from latent_ofer.datasets.faces import read_faces
+from latent_ofer.datasets.archives import read_faces
 from latent_ofer.datasets.pool import FacePool
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.occlusion.patches import GRID
@@ -87,12 +86,13 @@ def evaluate_masked_faces(
     dev = read_faces(data, "dev", cache)
     dev = dev.take(dev.colour)
     clean = np.asarray(scores(dev.images[:limit])).reshape(-1, GRID**2)
-    streaks = pool_streaks(FacePool([dev.as_face_set()]), cache)[: len(clean)]
+    streaks = FacePool([dev]).borders[: len(clean)]
     threshold = threshold_at(clean[~streaks], FALSE_POSITIVES)
     faces = read_faces(data, "val", cache, file="masked_faces.zip")
     report = {}
     for kind, worn in WORN.items():
-        images = faces.take(faces.column("kind") == kind).images[:limit]
+        here = np.array([tags.get("kind") == kind for tags in faces.tags], dtype=np.bool_)
+        images = faces.images[here][:limit]
         seen = scores(images)
         own = thresholds.of(is_grey(images)).astype(np.float32)
         counts = resample_counts(len(seen), rng)

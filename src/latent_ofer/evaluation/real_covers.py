@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.covers import HARMLESS, HIDING, TYPES, Cover, Face
+from latent_ofer.datasets.covers import TYPES, Cover, Face
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.errors import DataError
@@ -20,6 +20,7 @@ from latent_ofer.evaluation.bootstrap import (
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.progress import track
+from latent_ofer.results import HARMLESS, HIDING
 
 FACE_RANK = 4
 """A face counts as covered by the score of its fourth highest patch."""

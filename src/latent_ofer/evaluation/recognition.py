@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.faces import Faces
-from latent_ofer.datasets.pool import FacePool, protocol_copy, resized
+from latent_ofer.datasets.pool import FacePool, FaceSet, protocol_copy, resized
 from latent_ofer.errors import ImageError
 from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
 from latent_ofer.labels import EXPRESSIONS
@@ -147,20 +146,22 @@ def difference(
 
 
 def other_source(
-    faces: Faces, model: LatentOFER, rng: np.random.Generator, limit: int | None
+    faces: FaceSet, model: LatentOFER, rng: np.random.Generator, limit: int | None
 ) -> dict[str, Any]:
     """Aligned grey photos of another collection, three labels, outputs restricted to them."""
-    named = faces.column("expression")
-    chosen = (faces.column("source") == OTHER_SOURCE) & np.isin(named, OTHER_LABELS)
-    rows = np.flatnonzero(chosen)[:limit]
-    _, after, _ = read(model, [np.array(faces.images[row]) for row in rows])
     columns = [EXPRESSIONS.index(label) for label in OTHER_LABELS]
+    chosen = (np.array(faces.sources) == OTHER_SOURCE) & np.isin(faces.labels, columns)
+    rows = np.flatnonzero(chosen)[:limit]
+    labels = faces.labels[rows]
+    _, after, _ = read(model, [np.array(faces.images[row]) for row in rows])
     restricted = np.zeros_like(after)
     restricted[:, columns] = after[:, columns] / after[:, columns].sum(1, keepdims=True)
-    labels = np.array([EXPRESSIONS.index(label) for label in named[rows]])
     return {
         "n": len(rows),
         "source": OTHER_SOURCE,
-        "count_by_label": {label: int((named[rows] == label).sum()) for label in OTHER_LABELS},
+        "count_by_label": {
+            label: int((labels == column).sum())
+            for label, column in zip(OTHER_LABELS, columns, strict=True)
+        },
         **figures(restricted, labels, resample_counts(len(rows), rng)),
     }

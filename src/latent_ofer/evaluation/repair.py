@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from latent_ofer.datasets.faces import read_faces
-from latent_ofer.datasets.ferplus import read_ferplus
+from latent_ofer.datasets.archives import read_faces, read_ferplus
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.occlusion.irregular import BINS, irregular_mask
 from latent_ofer.occlusion.patches import patch_pixels, touched_patches
@@ -76,7 +75,7 @@ def repair_test(
     colour = _spread(np.flatnonzero(faces.colour), limit)
     ferplus = read_ferplus(data, "val", cache)
     grey = _spread(np.arange(len(ferplus)), limit)
-    enlarged = FacePool([ferplus.as_face_set()]).batch(grey)
+    enlarged = FacePool([ferplus]).batch(grey)
     sources = {
         "colour": (faces.images[colour], [faces.names[row] for row in colour], "faces"),
         "grey": (enlarged, [ferplus.names[row] for row in grey], "ferplus"),

@@ -14,7 +14,6 @@ from latent_ofer.backends.choose import BackendName, open_backend
 from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.datasets.streak_cache import pool_streaks
 from latent_ofer.errors import LatentOFERError
 from latent_ofer.evaluation.bootstrap import resample_counts
 from latent_ofer.evaluation.detection import SEED
@@ -84,7 +83,7 @@ def measured_kind(
 ) -> Kind:
     """Score both copies of the faces of a pool, or read what is in the cache."""
     truth, scores = read_scores(pool, cutouts, detectors, cache / "patch_scores", settings)
-    photo = ~pool_streaks(pool, cache)
+    photo = ~pool.borders
     members = face_groups(pool) | occluder_groups(truth.category.tolist(), truth.coverage)
     return Kind(replace(truth, used=truth.used & photo), photo, scores, pool.people, members)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from latent_ofer.errors import ImageError, ImageErrorCode
+from latent_ofer.errors import ImageError, image_error
 from latent_ofer.images import formats
 from latent_ofer.images.colour import is_as_stored, upright_rgb
 from latent_ofer.images.damage import DamagedError
@@ -80,7 +80,7 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         elif name is not None:
             data = _read(name)
         else:
-            raise _error(
+            raise image_error(
                 "not_an_image",
                 None,
                 f"a {type(source).__name__} is no image",
@@ -90,9 +90,11 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     except ImageError:
         raise
     except MemoryError:
-        raise _error("internal", name, "ran out of memory", "free some, or shrink it") from None
+        raise image_error(
+            "internal", name, "ran out of memory", "free some, or shrink it"
+        ) from None
     except Exception as problem:  # whatever a decoder throws on broken data is a property of them
-        raise _error(
+        raise image_error(
             "corrupt", name, f"damaged: {_one_line(problem)}", "get a fresh copy"
         ) from problem
 
@@ -104,14 +106,14 @@ def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
         if getattr(image, "fp", image) is not None and "closed" not in str(problem):
             raise
         remedy = "use it inside its `with`, or call its load() there"
-        raise _error("not_an_image", None, "a closed PIL image", remedy) from problem
+        raise image_error("not_an_image", None, "a closed PIL image", remedy) from problem
     return upright_rgb(image, turn=is_as_stored(image))
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     right_shape = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
     if array.dtype != np.uint8 or not right_shape:
-        raise _error(
+        raise image_error(
             "not_an_image",
             None,
             f"an array of {array.dtype} {array.shape} is no image",
@@ -145,32 +147,36 @@ def _read(path: str) -> bytes:
         if stat.S_ISDIR(status.st_mode):
             if not os.access(path, os.R_OK | os.X_OK):
                 raise PermissionError
-            raise _error("not_an_image", path, "a folder, not an image", "name the files in it")
+            raise image_error(
+                "not_an_image", path, "a folder, not an image", "name the files in it"
+            )
         if not stat.S_ISREG(status.st_mode):
-            raise _error("not_an_image", path, "not a regular file", "name an image file")
+            raise image_error("not_an_image", path, "not a regular file", "name an image file")
         if status.st_size > MAX_BYTES:
             raise _too_large(path, status.st_size)
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except PermissionError:
-        raise _error("no_permission", path, "may not be read", "change its permissions") from None
+        raise image_error(
+            "no_permission", path, "may not be read", "change its permissions"
+        ) from None
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP):
-            raise _error("not_found", path, "does not exist", "check the path") from None
+            raise image_error("not_found", path, "does not exist", "check the path") from None
         reason = problem.strerror or "cannot be read"
-        raise _error("internal", path, reason, "check the disk") from problem
+        raise image_error("internal", path, reason, "check the disk") from problem
     except ValueError:
-        raise _error("not_found", path, "is no possible path", "check the path") from None
+        raise image_error("not_found", path, "is no possible path", "check the path") from None
 
 
 def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     if not data:
-        raise _error("empty", name, "has no bytes", "get a fresh copy")
+        raise image_error("empty", name, "has no bytes", "get a fresh copy")
     if len(data) > MAX_BYTES:
         raise _too_large(name, len(data))
     kind = formats.kind_of(data)
     if kind is None:
-        raise _error("not_an_image", name, "is no image", f"give {_supported()}")
+        raise image_error("not_an_image", name, "is no image", f"give {_supported()}")
     if kind not in formats.SUPPORTED and not (kind == "HEIC" and can_read_heic()):
         raise _unsupported(kind, name)
     announced = formats.announced_size(kind, data)
@@ -196,28 +202,28 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     except (ImageError, MemoryError):
         raise
     except DamagedError as problem:
-        raise _error(
+        raise image_error(
             problem.code, name, f"damaged {kind} file: {problem.reason}", _REMEDY
         ) from None
     except Image.DecompressionBombError:
-        raise _error(
+        raise image_error(
             "too_many_pixels", name, f"more than {MAX_PIXELS // 10**6} megapixels", "shrink it"
         ) from None
     except Exception as problem:
         if "truncated" in str(problem).lower() or formats.is_cut_short(kind, data):
-            raise _error(
+            raise image_error(
                 "truncated", name, f"the {kind} file ends too early", "get a complete copy"
             ) from problem
-        raise _error(
+        raise image_error(
             "corrupt", name, f"damaged {kind} file: {_one_line(problem)}", "get a fresh copy"
         ) from problem
 
 
 def _check_size(width: int, height: int, name: str | None) -> None:
     if width < 1 or height < 1:
-        raise _error("empty", name, "has no pixels", "get a fresh copy")
+        raise image_error("empty", name, "has no pixels", "get a fresh copy")
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise _error(
+        raise image_error(
             "too_many_pixels",
             name,
             f"{width} x {height} px, the limit is {MAX_PIXELS // 10**6} megapixels"
@@ -233,7 +239,7 @@ def _check_scans(kind: str, data: bytes, image: Image.Image, name: str | None) -
         return
     scans = data.count(b"\xff\xda")
     if scans * pixels > MAX_PIXELS_OF_ALL_SCANS and scans > 1:
-        raise _error("corrupt", name, f"paints itself {scans} times over", "save it again")
+        raise image_error("corrupt", name, f"paints itself {scans} times over", "save it again")
 
 
 @contextmanager
@@ -262,7 +268,9 @@ def _supported() -> str:
 
 def _too_large(name: str | None, size: int) -> ImageError:
     limit = MAX_BYTES // 2**20
-    return _error("too_large", name, f"{size / 2**20:.1f} MiB, the limit is {limit}", "shrink it")
+    return image_error(
+        "too_large", name, f"{size / 2**20:.1f} MiB, the limit is {limit}", "shrink it"
+    )
 
 
 def _unsupported(kind: str, name: str | None) -> ImageError:
@@ -272,13 +280,8 @@ def _unsupported(kind: str, name: str | None) -> ImageError:
         "PDF": "export the page as PNG",
     }
     hint = hints.get(kind, "save it as PNG or JPEG")
-    return _error("unsupported_format", name, f"{kind} is not supported", hint)
+    return image_error("unsupported_format", name, f"{kind} is not supported", hint)
 
 
 def _one_line(problem: Exception) -> str:
     return " ".join(str(problem).split())[:120] or type(problem).__name__
-
-
-def _error(code: ImageErrorCode, name: str | None, reason: str, remedy: str) -> ImageError:
-    shown = " ".join(repr(name)[1:-1].split()) if name is not None else "image"
-    return ImageError(code, name, f"{shown}: {reason}; {remedy}.")

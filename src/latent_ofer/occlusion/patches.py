@@ -79,3 +79,23 @@ def patch_pixels(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
         )
     side = size // GRID
     return mask.repeat(side, axis=-2).repeat(side, axis=-1)
+
+
+def outline(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The edges between hidden patches and what is not hidden.
+
+    Parameters
+    ----------
+    mask : (14, 14) bool
+
+    Returns
+    -------
+    (E, 2, 2) int
+        Both ends of each edge as (x, y) in patches, 0 to 14.
+    """
+    padded = np.pad(mask, 1)
+    y, x = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    level = np.stack([np.stack([x, y], 1), np.stack([x + 1, y], 1)], 1)
+    y, x = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
+    upright = np.stack([np.stack([x, y], 1), np.stack([x, y + 1], 1)], 1)
+    return np.concatenate([level, upright])

@@ -2,27 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.errors import ImageError
+from latent_ofer.errors import ImageError, image_error
 from latent_ofer.figure import is_figure
 from latent_ofer.images import formats
+from latent_ofer.images.folders import LISTED, files_below
 
 _SUFFIXES: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
-_SYSTEM: Final = frozenset(
-    [
-        *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
-        *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
-    ]
-)
-"""Folders of network drives and systems, in lower case: thumbnails, what was deleted, copies."""
-
-HIDDEN: Final = "hidden or of the system"
-LISTED: Final = "listed already"
-OURS: Final = "figures that latent-ofer has drawn"
+OURS: Final = "of the figures that latent-ofer has drawn"
 
 
 @dataclass(frozen=True)
@@ -58,70 +49,12 @@ def find_images(paths: Iterable[Path]) -> Inputs:
             inputs.images.append((path, None))
             continue
         before = inputs.left_out[LISTED]
-        found = sorted(_below(path, seen, inputs.left_out))
-        inputs.images.extend((image, None) for image in found)
-        if not found and inputs.left_out[LISTED] == before:
-            inputs.images.append((path, _nothing_in(path)))
+        found = sorted(files_below(path, seen, inputs.left_out, _SUFFIXES))
+        ours = {image for image in found if is_figure(image)}
+        inputs.left_out.update([OURS] * len(ours))
+        inputs.images.extend((image, None) for image in found if image not in ours)
+        if len(found) == len(ours) and inputs.left_out[LISTED] == before:
+            remedy = "name a folder with JPEG or PNG files"
+            error = image_error("empty", os.fspath(path), "no image in this folder", remedy)
+            inputs.images.append((path, error))
     return inputs
-
-
-def _nothing_in(folder: Path) -> ImageError:
-    shown = repr(os.fspath(folder))[1:-1]
-    message = f"{shown}: no image in this folder; name a folder with JPEG or PNG files."
-    return ImageError("empty", os.fspath(folder), message)
-
-
-def _below(top: Path, seen: set[str], left_out: Counter[str]) -> Iterator[Path]:
-    """Images below a folder; `seen` holds the real paths of what is listed already."""
-    folders: list[tuple[str, str]] = [(os.fspath(top), os.path.realpath(top))]
-    linked_folders: list[tuple[str, str]] = []
-    linked_files: list[tuple[str, str]] = []
-    # Links last, so that what has a name of its own below the folder goes by that.
-    while folders or linked_folders:
-        path, real = folders.pop() if folders else linked_folders.pop(0)
-        if _is_listed(real, seen, left_out):
-            continue
-        try:
-            with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError:
-            yield Path(path)  # reading it will say why
-            continue
-        for entry in entries:
-            is_folder = _is_folder(entry)
-            if not is_folder and Path(entry.name).suffix.lower() not in _SUFFIXES:
-                continue
-            if _is_hidden(entry.name):
-                left_out[HIDDEN] += 1
-            elif is_folder and entry.is_symlink():
-                linked_folders.append((entry.path, os.path.realpath(entry.path)))
-            elif is_folder:
-                folders.append((entry.path, os.path.join(real, entry.name)))
-            elif is_figure(entry.path):
-                left_out[OURS] += 1
-            elif entry.is_symlink():
-                linked_files.append((entry.path, os.path.realpath(entry.path)))
-            elif not _is_listed(os.path.join(real, entry.name), seen, left_out):
-                yield Path(entry.path)
-    for path, real in linked_files:
-        if not _is_listed(real, seen, left_out):
-            yield Path(path)
-
-
-def _is_listed(real: str, seen: set[str], left_out: Counter[str]) -> bool:
-    if real in seen:
-        left_out[LISTED] += 1
-        return True
-    seen.add(real)
-    return False
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM

@@ -1,82 +1,114 @@
-"""The folder that a run writes to: rows and figures, in the place of those of an earlier run."""
+"""Where a run's results lie: table, figures, and the journal that it is written to meanwhile.
 
-import json
+Table and figures replace those of an earlier run at the end, or when the run is told to stop.
+Until then, and after any failure, what is done is in the journal.
+"""
+
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import shutil
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from PIL import Image
 
-from latent_ofer.figure import is_figure, save_figure
+from latent_ofer.figure import is_figure, save_annotated, save_figure
 from latent_ofer.files import to_disk, whole_file
+from latent_ofer.predict.tables import FORMATS, Format, write_table
 
-RESULTS: Final = "results.jsonl"
-FIGURES: Final = "figures"
-_FIGURE: Final = re.compile(r"\d{5,}-\d+\.png")
+_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg)")
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """Takes the rows and figures of one run, image after image.
+    """Places of results.
 
     Attributes
     ----------
-    stream : binary file
-        Of JSON lines.
-    drawn : Path
-        Folder of figures.
+    table : Path
+        Of rows; its folder is that of all results.
+    form : Format
+        Of the table.
     """
 
-    stream: IO[bytes]
-    drawn: Path
+    table: Path
+    form: Format
 
-    def add_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write an image's rows, all or none when told to stop, and hand them to the system."""
-        lines = [json.dumps(row, allow_nan=False).encode() + b"\n" for row in rows]
-        self.stream.write(b"".join(lines))
-        self.stream.flush()
+    @classmethod
+    def of(cls, output: Path, form: Format | None = None) -> "ResultsFolder":
+        """The folder that a user means, or the file: by its ending, where it has one of ours.
+
+        Raises ValueError where that and `form` disagree.
+        """
+        ending = output.suffix.lower().removeprefix(".")
+        if ending not in FORMATS or output.is_dir():
+            return cls(output / f"results.{form or 'jsonl'}", form or "jsonl")
+        named: Format = ending
+        if form not in (None, named):
+            raise ValueError(f"{output}: its name says {named}, --format says {form}")
+        return cls(output, named)
+
+    @property
+    def folder(self) -> Path:
+        """What holds all of it."""
+        return self.table.parent
+
+    @property
+    def journal(self) -> Path:
+        """What is done, while the run is not."""
+        return self.table.with_name(f"{self.table.stem}.unfinished.jsonl")
+
+    @property
+    def figures(self) -> Path:
+        """Of a finished run."""
+        stem = self.table.stem
+        return self.table.with_name("figures" if stem == "results" else f"{stem}-figures")
+
+    @property
+    def drawn(self) -> Path:
+        """Figures of an unfinished run."""
+        return part_of(self.figures)
 
     def add_figure(self, image: int, face: int, figure: Image.Image) -> str:
         """Write the figure of a face; gives what its row says: its place below the folder."""
         name = f"{image:05d}-{face}.png"
         with whole_file(self.drawn / name) as partial:
             save_figure(figure, partial)
-        return f"{FIGURES}/{name}"
+        return f"{self.figures.name}/{name}"
 
+    def add_annotated(self, image: int, photo: Image.Image) -> str:
+        """Write an annotated photo; gives its place below the folder."""
+        name = f"{image:05d}.jpg"
+        with whole_file(self.drawn / name) as partial:
+            save_annotated(photo, partial)
+        return f"{self.figures.name}/{name}"
 
-@contextmanager
-def results_in(folder: Path) -> Iterator[ResultsFolder]:
-    """Take the results of a run, which replace those of an earlier one at the end.
-
-    So they do when the program is told to stop (whatever is raised that is no `Exception`), if
-    there are rows by then. Until that, and after any failure, they are beside the earlier ones,
-    in names that end in ``.part``. Raises OSError.
-    """
-    results, figures = folder / RESULTS, folder / FIGURES
-    part, drawn = part_of(results), part_of(figures)
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_figures(drawn)
-    stopped: BaseException | None = None
-    try:
-        with part.open("wb") as stream:
-            try:
-                yield ResultsFolder(stream, drawn)
-            except Exception:
-                raise
-            except BaseException as stop:
-                stopped = stop
+    def publish(self, columns: Mapping[str, type], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Let what is done take the place of earlier results; it stays here to go on. OSError."""
+        part = part_of(self.table)
+        write_table(part, self.form, columns, rows)
+        with part.open("r+b") as stream:
             to_disk(stream)
-        if stopped is None or part.stat().st_size:
-            os.replace(part, results)
-            _replace_figures(drawn, figures)
-    finally:
-        _remove_if_empty(part)
-    if stopped is not None:
-        raise stopped
+        os.replace(part, self.table)
+        _remove_figures(self.figures)
+        if self.drawn.is_dir():
+            self.figures.mkdir(exist_ok=True)
+            for figure in self.drawn.iterdir():
+                if _FIGURE.fullmatch(figure.name):
+                    _shared(figure, self.figures / figure.name)
+
+    def forget(self) -> None:
+        """Remove the journal and what was drawn: they are published, or of no use. OSError."""
+        self.journal.unlink(missing_ok=True)
+        self.forget_drawn()
+
+    def forget_drawn(self) -> None:
+        """Remove what an unfinished run has drawn. Raises OSError."""
+        _remove_figures(self.drawn)
 
 
 def part_of(path: Path) -> Path:
@@ -84,13 +116,13 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _replace_figures(drawn: Path, figures: Path) -> None:
-    _remove_figures(figures)
-    if drawn.is_dir():
-        figures.mkdir(exist_ok=True)
-        for figure in drawn.iterdir():
-            os.replace(figure, figures / figure.name)
-        drawn.rmdir()
+def _shared(source: Path, target: Path) -> None:
+    """Give a figure a second name, or make a copy where there is no such thing."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _remove_figures(folder: Path) -> None:
@@ -98,13 +130,8 @@ def _remove_figures(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if _FIGURE.fullmatch(path.name) and is_figure(path):
+        ours = _FIGURE.fullmatch(path.name) and is_figure(path)
+        if ours or _HALF_WRITTEN.fullmatch(path.name):
             path.unlink()
     with suppress(OSError):
         folder.rmdir()
-
-
-def _remove_if_empty(path: Path) -> None:
-    with suppress(OSError):
-        if not path.stat().st_size:
-            path.unlink()

@@ -52,21 +52,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What the manifest says of a face: its columns of the same names, as text."""
-
-    path: str
-    mask: str
-    category: str
-    occluder: str
-    coverage_wanted: str
-    coverage: str
-    image_sha256: str
-    mask_sha256: str
-    patches: str
-
-
-@dataclass(frozen=True)
 class Maker:
     """Does jobs; can be sent to worker processes.
 
@@ -77,8 +62,11 @@ class Maker:
     settings: Settings
     cutouts: list[Cutout] = field(default_factory=list)
 
-    def __call__(self, job: Job) -> Made:
-        """Hide part of one face and write it; grey where its three channels are equal."""
+    def __call__(self, job: Job) -> dict[str, str]:
+        """Hide part of one face and write it; grey where its three channels are equal.
+
+        Returns what the manifest says of it, by column.
+        """
         result = occlude(job.face, self.settings, self.cutouts, job.heat)
         image = result.image
         if (image == image[..., :1]).all():
@@ -86,17 +74,17 @@ class Maker:
         write_whole(self.output / job.path, png_bytes(image))
         mask = result.covered * np.uint8(255)
         write_whole(self.output / job.mask, png_bytes(mask))
-        return Made(
-            job.path,
-            job.mask,
-            result.category,
-            result.occluder,
-            "" if result.wanted is None else f"{result.wanted:.6f}",
-            f"{result.covered.mean():.6f}",
-            sha256(image.tobytes()).hexdigest(),
-            sha256(mask.tobytes()).hexdigest(),
-            patch_text(result.covered),
-        )
+        return {
+            "path": job.path,
+            "mask": job.mask,
+            "category": result.category,
+            "occluder": result.occluder,
+            "coverage_wanted": "" if result.wanted is None else f"{result.wanted:.6f}",
+            "coverage": f"{result.covered.mean():.6f}",
+            "image_sha256": sha256(image.tobytes()).hexdigest(),
+            "mask_sha256": sha256(mask.tobytes()).hexdigest(),
+            "patches": patch_text(result.covered),
+        }
 
 
 def write_whole(path: Path, data: bytes) -> None:

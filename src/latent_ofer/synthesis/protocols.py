@@ -8,12 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.pool import SIZE, Native, resized
-from latent_ofer.occlusion.blocks import (
-    eye_patches,
-    hottest_patches,
-    mouth_patches,
-    random_patches,
-)
+from latent_ofer.occlusion.blocks import eye_patches, hottest_patches, mouth_patches, random_patches
 from latent_ofer.occlusion.exact import mean_colour
 from latent_ofer.occlusion.irregular import irregular_mask
 from latent_ofer.occlusion.objects import Cutout, compose_object

@@ -6,8 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from latent_ofer.datasets.face_set import FaceSet
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
@@ -15,7 +14,7 @@ from latent_ofer.locks import LOCK, held
 from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
 from latent_ofer.synthesis.coverage import coverage_report
-from latent_ofer.synthesis.jobs import HeatMaps, Made, Maker, jobs_for, write_whole
+from latent_ofer.synthesis.jobs import HeatMaps, Maker, jobs_for, write_whole
 from latent_ofer.synthesis.manifest import Row, csv_text, read_rows
 from latent_ofer.synthesis.protocols import DRAWN_COVERAGE, Settings
 from latent_ofer.synthesis.records import described, digest, picture_paths, versions
@@ -112,7 +111,7 @@ def synthesize(
                         subject=subjects[row],
                         seed=str(settings.seed),
                         protocol=settings.protocol,
-                        **vars(result),
+                        **result,
                     )
                     journal.write(csv_text([line], header=False))
                     journal.flush()
@@ -138,7 +137,7 @@ def _results(
     heat: HeatMaps | None,
     maker: Maker,
     workers: int,
-) -> Iterator[Made]:
+) -> Iterator[dict[str, str]]:
     """Results in order; a block of faces at a time, for the memory's sake."""
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]

@@ -1,5 +1,6 @@
 """Checkpoints: our own training state, and the weights that later stages read."""
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latent_ofer.datasets.archives import file_sha256
+from latent_ofer.datasets.dev_split import DEV_RULE
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.files import whole_file
 from latent_ofer.training.recipe import Settings
@@ -24,9 +26,12 @@ MODEL = "model.safetensors"
 
 
 def save_state(run: Path, state: dict[str, Any]) -> None:
-    """Keep what is needed to go on with training."""
+    """Keep what is needed to go on with training. Raises OSError; the state before stays whole."""
+    # torch calls a full disk an internal error of its own.
+    stream = io.BytesIO()
+    torch.save(state, stream)
     with whole_file(run / STATE) as path:
-        torch.save(state, path)
+        path.write_bytes(stream.getbuffer())
 
 
 def load_state(run: Path) -> dict[str, Any] | None:
@@ -105,13 +110,14 @@ def start_digest(runs: Path) -> str | None:
 def describe(
     recipe: Settings, data: Mapping[str, str], runs: Path, parents: Iterable[str]
 ) -> dict[str, Any]:
-    """What a stage is trained on: hashes of its recipe, its data, its parents and its start.
+    """What a stage is trained on: hashes of its recipe, data, parents and start; the rule of dev.
 
     `data` are the hashes of archives or sets by name.
     """
     about = {
         "recipe": recipe.digest(),
         "data": dict(data),
+        "dev": DEV_RULE,
         "parents": parents_of(runs, *parents),
     }
     start = start_digest(runs)

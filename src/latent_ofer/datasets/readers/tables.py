@@ -1,0 +1,186 @@
+"""Tables with a row for each face: any CSV, TSV or Parquet file; the archives of aligned faces."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_label, read_landmarks
+from latent_ofer.datasets.readers.folders import SPLITS
+from latent_ofer.datasets.tree import FolderPictures, decoded_text
+from latent_ofer.errors import DataError
+
+COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "path": ("path", "file", "filename", "image", "image_path", "name"),
+    "label": ("label", "expression", "emotion", "class"),
+    "split": ("split", "subset", "usage"),
+    "subject": ("subject", "person", "id"),
+}
+"""What each column may be called, in lower case; the first name that is there counts."""
+USAGES: Final[Mapping[str, Split]] = {"publictest": "val", "privatetest": "test"}
+PARQUET = frozenset({".parquet", ".pq"})
+TEXT = frozenset({".csv", ".tsv", ".txt"})
+INDEX: Final = "index.csv"
+TAGS: Final = ("source", "age", "sex", "race", "kind")
+GREY_SOURCES: Final = frozenset({"lfw", "imfdb"})
+"""Sources whose photos are grey, though rounding leaves their channels a little apart."""
+
+
+def read_table(root: Path, codes: str | None) -> Listing:
+    """Read a table of paths and labels.
+
+    Parameters
+    ----------
+    root : Path
+        The table itself: ``.csv``, ``.tsv`` or ``.parquet``; paths in it are relative to its
+        folder.
+    codes : str or None
+        Map in `labels.CODES` for labels that are bare numbers.
+
+    Raises
+    ------
+    DataError
+        Where it is no such table, lacks a path or label column, or bare numbers come without
+        `codes`.
+    """
+    header, lines, rows = _rows(root)
+    where = _columns(header, root)
+    labels = [row[where["label"]] for row in rows if len(row) == len(header)]
+    found, pictures = Findings(root, root.parent), FolderPictures(root.parent)
+    found.must_have_a_map(labels, codes)
+    for line, row in zip(lines, rows, strict=True):
+        place = f"{root.name}:{line}"
+        with found.telling():
+            sample = _sample(row, len(header), where, codes, place)
+            path = sample.path if pictures.exists(sample.path) else None
+            found.listed(place, path, sample.path, sample)
+    if "split" not in where:
+        found.notes.append("No column split: every picture is in the split test.")
+    return found.listing("table", pictures)
+
+
+def _sample(
+    row: Sequence[str], width: int, where: Mapping[str, int], codes: str | None, place: str
+) -> Sample:
+    if len(row) != width:
+        why = f"{len(row)} columns, expected {width} as in the header."
+        raise Fault("bad_file", place, why)
+    values = {name: row[column] for name, column in where.items()}
+    word = values.get("split", "test").lower()
+    split = SPLITS.get(word) or USAGES.get(word)
+    if split is None:
+        why = f'split "{values["split"]}" is none of train, val and test.'
+        raise Fault("unknown_code", place, why)
+    label = read_label(values["label"], codes, place)
+    path = values["path"].replace("\\", "/")
+    return Sample(path, split, label, values["label"], values.get("subject", ""))
+
+
+def _columns(header: Sequence[str], root: Path) -> dict[str, int]:
+    lower = [name.strip().lower() for name in header]
+    where = {
+        column: lower.index(known[0])
+        for column, names in COLUMNS.items()
+        if (known := [name for name in names if name in lower])
+    }
+    for column in ("path", "label"):
+        if column not in where:
+            raise DataError(
+                f"{root}: no column for the {column}; looked for {', '.join(COLUMNS[column])}, "
+                f"found {', '.join(header)[:80] or 'nothing'}."
+            )
+    return where
+
+
+def _rows(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
+    """Header, line of each row and the rows themselves, as stripped text."""
+    suffix = root.suffix.lower()
+    if not root.is_file() or suffix not in PARQUET | TEXT:
+        raise DataError(f"{root}: no table. Give the .csv, .tsv or .parquet file itself.")
+    if suffix in PARQUET:
+        return _parquet(root)
+    try:
+        text = decoded_text(root.read_bytes()).splitlines()
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read ({error.strerror}).") from error
+    first = text[0] if text else ""
+    delimiter = max("\t;,", key=lambda mark: (first.count(mark), mark == ","))
+    reader = csv.reader(text, delimiter=delimiter)
+    header = [name.strip() for name in next(reader, [])]
+    found = [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
+    return header, [line for line, _ in found], [row for _, row in found]
+
+
+def _parquet(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
+    """A Parquet file has no lines: its rows are counted from 1."""
+    try:
+        import pandas as pd
+
+        frame = pd.read_parquet(root)
+    except ImportError as error:
+        raise DataError(
+            f"{root}: reading Parquet needs pandas and pyarrow (pip install pandas pyarrow); "
+            "or save the table as CSV."
+        ) from error
+    except Exception as error:  # pyarrow raises classes of its own, which are not imported here
+        message = " ".join(str(error).split())[:120]
+        raise DataError(f"{root}: not a readable Parquet file ({message}).") from error
+    texts = frame.astype("string").fillna("")
+    rows = [[field.strip() for field in row] for row in texts.itertuples(index=False, name=None)]
+    return [str(name) for name in frame.columns], list(range(1, len(rows) + 1)), rows
+
+
+def read_face_archive(root: Path, codes: str | None) -> Listing:
+    """Read aligned faces as this project packs them, from a zip archive or folder.
+
+    Parameters
+    ----------
+    root : Path
+        Such as ``faces.zip``: holds ``index.csv`` beside the pictures it names.
+    codes : str or None
+        Map in `labels.CODES` for an index that holds codes instead of words.
+
+    Raises
+    ------
+    DataError
+        Where there is no ``index.csv``, or it lacks the columns path and split.
+    """
+    found = Findings(root)
+    tree = found.tree
+    index = tree.highest(INDEX)
+    if index is None:
+        raise found.not_the_set("archive of aligned faces", INDEX)
+    rows = csv.DictReader(tree.text(index).splitlines(), restval="")
+    if not {"path", "split"} <= set(rows.fieldnames or ()):
+        raise DataError(f"{root}: {index}: the header lacks the columns path and split.")
+    base = index[: -len(INDEX)]
+    named: set[str] = set()
+    for row in rows:
+        place = f"{index}:{rows.line_num}"
+        path = tree.find(base + row["path"])
+        named.add(path or "")
+        with found.telling():
+            split = SPLITS.get(row["split"].strip().lower())
+            if split is None:
+                why = f'split "{row["split"]}" is none of train, val and test.'
+                raise Fault("unknown_code", place, why)
+            code = row.get("expression", "").strip()
+            label = read_label(code, codes, place)
+            tags = {"name": PurePosixPath(row["path"]).name}
+            tags |= {tag: row[tag] for tag in TAGS if row.get(tag)}
+            if row.get("source") in GREY_SOURCES:
+                tags["grey"] = "yes"
+            sample = Sample(
+                path or "",
+                split,
+                label,
+                code,
+                row.get("subject", ""),
+                landmarks=read_landmarks(row),
+                tags=tags,
+            )
+            found.listed(place, path, base + row["path"], sample)
+    left = [path for path in tree.pictures(base) if path not in named]
+    found.unlisted(left, f"named in {index}")
+    return found.listing("faces")
