@@ -128,9 +128,10 @@ def test_the_check_tells_dev_faces_that_are_in_training_under_another_name(tmp_p
     assert told == DevCounts(1, 1, 0, 1)
 
 
+@pytest.mark.parametrize("name", ["raf-db", "faces"])
 def test_photos_of_unnamed_people_are_sorted_only_once_their_faces_are_prepared(
-    tmp_path: Path,
+    tmp_path: Path, name: str
 ) -> None:
     Image.fromarray(noise(5)).save(tmp_path / "0.png")
-    listing = Listing("raf-db", tmp_path, Tree(tmp_path), [Sample("0.png", "train", 0)])
+    listing = Listing(name, tmp_path, Tree(tmp_path), [Sample("0.png", "train", 0)])
     assert check(listing).dev is None

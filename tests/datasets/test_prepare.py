@@ -254,11 +254,13 @@ def test_two_processes_at_once_make_one_sound_cache(small: Listing, tmp_path: Pa
     assert len(list((tmp_path / "cache").glob("fer2013-*"))) == 1
 
 
-def test_the_content_key_changes_with_labels_and_pictures(small: Listing) -> None:
+def test_the_content_key_changes_with_labels_landmarks_and_pictures(small: Listing) -> None:
     first = content_key(small, crops=True)
     assert content_key(small, crops=True) == first
     other = [replace(small.samples[0], label=0), *small.samples[1:]]
     assert content_key(replace(small, samples=other), crops=True) != first
+    marked = [replace(small.samples[0], landmarks=((1.0, 2.0),) * 5), *small.samples[1:]]
+    assert content_key(replace(small, samples=marked), crops=True) != first
     Image.fromarray(drawn_face(48, 99)[0]).save(small.root / "17.png")
     assert content_key(small, crops=True) != first
 

@@ -90,6 +90,18 @@ def rewritten(archive: Path, change: Callable[[str, bytes], bytes | None]) -> No
                 bundle.writestr(name, data)
 
 
+def test_other_landmarks_for_the_same_pictures_are_noticed(tmp_path: Path) -> None:
+    write_faces(tmp_path, sizes=(2, 0, 0))
+    first = read_faces(tmp_path, "train", tmp_path / "cache").landmarks
+    moved = f"{first[0, 0, 0]:.1f}".encode()
+    rewritten(
+        tmp_path / "faces.zip",
+        lambda name, data: data.replace(moved, b"7.5", 1) if name == "index.csv" else data,
+    )
+    second = read_faces(tmp_path, "train", tmp_path / "cache").landmarks
+    assert second[0, 0, 0] == 7.5 and np.array_equal(second[1:], first[1:])
+
+
 def test_a_face_that_is_listed_and_missing_is_an_error(tmp_path: Path) -> None:
     (path,) = write_faces(tmp_path, sizes=(1, 0, 0))["train"]
     rewritten(tmp_path / "faces.zip", lambda name, data: None if name == path else data)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,7 +24,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [face_result(seed, shares, hidden) for seed in range(2)]
         for shares, hidden in (([0.4, 0, 0, 0.6], True), ([0.05, 0.95], False))
     )
-    rows: list[object] = []
+    rows: list[dict[str, Any]] = []
     for place in range(30):
         name = HOSTILE[place] if place < len(HOSTILE) else f"{place}.png"
         path = write_photo(folder / "photos" / name, place % 2)
@@ -33,6 +33,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for track, faces in ((1, happy), (2, sad if place < 10 else happy)):
             more = {"frame": place, "time": place / 2, "track": track}
             rows.append(row("<i>film</i>.mp4", faces[0], **more))
+    for one in rows[20:30]:
+        one["occlusion"]["covers"] = [
+            {"type": "cloth", "probability": 0.9, "share": 0.1, "hidden": True},
+            {"type": "glasses", "probability": 0.8, "share": 0.1, "hidden": False},
+        ]
     for code in ("corrupt", "corrupt", "truncated"):
         error = {"code": code, "message": "<b>damaged</b>; get a fresh copy."}
         rows.append({"path": HOSTILE[0], "status": "error", "error": error})
@@ -76,7 +81,7 @@ def test_it_opens_with_all_its_parts_and_no_name_becomes_code(page: "Page") -> N
     broken = "[...document.images].filter(i => !i.complete || i.naturalWidth !== 112).length"
     assert page.evaluate(broken) == 0
     assert page.locator("script").count() == 2
-    assert page.locator("main i:not(.dot), main b").count() == 0
+    assert page.locator("section i:not(.dot), section b").count() == 0
     assert page.locator("#empty li").all_inner_texts() == ["nobody.png"]
     assert "sadness" in page.locator("#unsure .card").first.inner_text()
 
@@ -126,7 +131,12 @@ def test_the_keyboard_is_enough(page: "Page") -> None:
     dialog = page.get_by_role("dialog")
     assert dialog.is_visible()
     text = dialog.inner_text()
-    assert "60\u00a0%" in text and "mouth" in text and ".png, face 1 from the left" in text
+    assert (
+        "60\u00a0%" in text
+        and "mouth" in text
+        and "What hides it: cloth, 90\u00a0% sure." in text
+        and ".png, face 1 from the left" in text
+    )
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert card.evaluate("card => card === document.activeElement")
@@ -156,6 +166,19 @@ def test_a_phone_and_the_dark_have_a_page_of_their_own(
         box = phone.page.get_by_role("dialog").bounding_box()
         assert box is not None and box["width"] <= 360 and box["x"] >= 0
         assert phone.said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_would_keep_anybody_out(
+    browser: "Browser", report: Path, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, report, color_scheme=scheme, bypass_csp=True) as watched:
+        if scheme == "dark":  # and with the details of a face over the page
+            watched.page.locator("#unsure .card").first.click()
+        found = Axe().run(watched.page)
+        assert not found.response["violations"], found.generate_report()
 
 
 def test_the_policy_stops_what_comes_from_outside(browser: "Browser", report: Path) -> None:

@@ -208,7 +208,7 @@ def _open_all(listing: Listing, workers: int) -> tuple[Duplicates, DevCounts | N
             continue
         path = samples[row].path
         if listing.pictures.exists(path):
-            problems.append(_unreadable(listing, path, picture))
+            problems.append(_unreadable(path, picture))
         elif not told_missing:
             message = f"{path}: listed but not there; expected at {listing.root / path}."
             problems.append(Problem("missing_image", path, message))
@@ -234,7 +234,7 @@ def _pictures(
             yield row, cropped(whole, box)
 
 
-def _unreadable(listing: Listing, path: str, error: ImageError) -> Problem:
-    reason = error.message.removeprefix(f"{listing.root}: ").removeprefix(f"{path}: ")
-    message = f"{path}: unreadable ({error.code}): {reason.removeprefix('image: ')}"
+def _unreadable(path: str, error: ImageError) -> Problem:
+    reason = error.message.rpartition(f"{path}: ")[2].removeprefix("image: ")
+    message = f"{path}: unreadable ({error.code}): {reason}"
     return Problem("unreadable_image", path, message)

@@ -146,14 +146,9 @@ def _area(box: Box) -> float:
 
 def _overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes (x0, y0, x1, y1)."""
-    shared = _area(
-        (
-            max(one[0], other[0]),
-            max(one[1], other[1]),
-            min(one[2], other[2]),
-            min(one[3], other[3]),
-        )
-    )
+    low = (max(one[0], other[0]), max(one[1], other[1]))
+    high = (min(one[2], other[2]), min(one[3], other[3]))
+    shared = _area((*low, *high))
     union = _area(one) + _area(other) - shared
     return shared / union if union else 0.0
 

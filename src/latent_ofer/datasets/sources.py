@@ -82,18 +82,14 @@ class Sources:
         DataError
             When there is none, or data are missing or broken.
         """
-        if not self.sets:
-            pool = read_pool(self.data, split, self.cache)
-        else:
-            pool = FacePool(
-                [
-                    prepare(listing, split, self.cache, crops=crops, workers=self.workers)
-                    for listing, crops in self._opened
-                ]
-            )
+        faces = [
+            prepare(listing, split, self.cache, crops=crops, workers=self.workers)
+            for listing, crops in self._opened
+        ]
+        pool = FacePool(faces) if faces else read_pool(self.data, split, self.cache)
         if not len(pool):
             raise DataError(f"{self}: holds no face of split {split}. Give a set that does.")
-        if not self.sets:
+        if not faces:
             return pool
         # Class folders come label by label; the first faces of a pool must be a fair sample.
         return pool.take(np.random.default_rng(ORDER_SEED).permutation(len(pool)))

@@ -56,12 +56,13 @@ class Tree:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.root: Path = state["root"]
         self.left_out = Counter[str]()
+        self._in_folder = self.root.is_dir()
         self._local = threading.local()
 
     @cached_property
     def paths(self) -> list[str]:
         """All files, sorted."""
-        if self.root.is_dir():
+        if self._in_folder:
             files = files_below(self.root, set(), self.left_out, every_name=True)
             return sorted(path.relative_to(self.root).as_posix() for path in files)
         found = [name for name in self._zip().namelist() if not name.endswith("/")]
@@ -71,20 +72,13 @@ class Tree:
         return sorted(path for path in found if hidden[path] is None)
 
     @cached_property
-    def _is_folder(self) -> bool:
-        return self.root.is_dir()
-
-    @cached_property
-    def _by_lower(self) -> dict[str, str]:
-        return {path.lower(): path for path in reversed(self.paths)}
-
-    @cached_property
-    def _all(self) -> frozenset[str]:
-        return frozenset(self.paths)
+    def _spelt(self) -> dict[str, str]:
+        """Paths as they are and in lower case -> as they are; of several the first."""
+        return {path.lower(): path for path in reversed(self.paths)} | {p: p for p in self.paths}
 
     def find(self, path: str) -> str | None:
         """The file's own spelling of a path, or None where there is no such file."""
-        return path if path in self._all else self._by_lower.get(path.lower())
+        return self._spelt.get(path) or self._spelt.get(path.lower())
 
     def ending(self, end: str) -> list[str]:
         """Files whose path ends in whole parts with `end`, without regard to case."""
@@ -120,7 +114,7 @@ class Tree:
         if name is None:
             raise DataError(f"{self.root}: no file {path}.")
         try:
-            if self._is_folder:
+            if self._in_folder:
                 with open(os.path.join(self.root, name), "rb", buffering=0) as file:
                     return file.read()
             return self._zip().read(name)

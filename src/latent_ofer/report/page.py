@@ -125,6 +125,7 @@ def _details(face: FaceRow, picture: bytes | str) -> dict[str, Any]:
         "before": [round(1000 * before.get(label, 0)) for label in EXPRESSIONS],
         "regions": [round(1000 * face.regions.get(region, 0)) for region in REGIONS],
         "mask": face.mask,
+        "covers": [[shown_text(name), round(1000 * share)] for name, share in face.covers],
         "frame": face.frame,
         "figure": _figure(face.figure),
         **({"why": picture} if isinstance(picture, str) else {"picture": _base64(picture)}),

@@ -39,6 +39,8 @@ class FaceRow:
     mask : str
         The 196 patches in a row, four a hexadecimal digit, the first one the highest bit: many
         rows are in memory at once. Empty where the table has no masks.
+    covers : tuple of (str, float)
+        What hides it, the largest region first: type and its probability, 0 to 1.
     box, landmarks : lists of numbers, or None
         Pixels of the upright photo.
     number, frame, time, track
@@ -56,6 +58,7 @@ class FaceRow:
     before_probabilities: Mapping[str, float]
     regions: Mapping[str, float]
     mask: str = ""
+    covers: tuple[tuple[str, float], ...] = ()
     box: list[float] | None = None
     landmarks: list[list[float]] | None = None
     number: int | None = None
@@ -243,6 +246,11 @@ def _face(values: Mapping[str, Any]) -> FaceRow:
         before_probabilities=_shares(before["probabilities"], EXPRESSIONS),
         regions=_shares(occlusion["regions"], REGIONS),
         mask="" if mask is None else _bits(mask),
+        covers=tuple(
+            (str(cover["type"]), _share(cover["probability"]))
+            for cover in occlusion.get("covers", ())
+            if cover["hidden"]
+        ),
         box=None if box is None else [_number(value) for value in box],
         landmarks=None if landmarks is None else [[_number(v) for v in p] for p in landmarks],
         number=_whole(values.get("face")),

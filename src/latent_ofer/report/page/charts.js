@@ -1,7 +1,8 @@
 // Charts of the chosen faces, as tables with bars in them: read aloud, they are tables.
 
 function head(...names) {
-  return el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name))));
+  const cell = (name) => (name ? el("th", { scope: "col" }, name) : el("td"));
+  return el("thead", {}, el("tr", {}, ...names.map(cell)));
 }
 
 function bar(share, colour, kind) {

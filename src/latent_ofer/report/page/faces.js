@@ -94,6 +94,9 @@ function openDetail(face) {
       el("div", {},
         el("p", {}, `${percent(faces.hidden[face])} of the face is hidden. Before the repair: ` +
           `${data.labels[faces.before[face]]}.`),
+        detail && detail.covers.length
+          ? el("p", {}, "What hides it: " + detail.covers
+            .map(([name, share]) => `${name}, ${percent(share)} sure`).join("; ") + ".") : null,
         detail && detail.figure
           ? el("p", {}, el("a", { href: detail.figure }, "Figure of every stage")) : null)),
     detail
