@@ -3,12 +3,8 @@
 Kept to be measured (`benchmarks/paper_svdd.py`), and for weights that hold it as `paper`.
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
-
-CENTRE_MIN = 0.1
 
 
 class DeepSVDD(nn.Module):
@@ -57,40 +53,3 @@ class DeepSVDD(nn.Module):
         """Distances ||Phi(x; W) - c||, not squared: latents (B, N, D) -> (B, N)."""
         out: Tensor = self.phi(latents) - self.centre
         return out.square().sum(-1).sqrt()
-
-    @torch.no_grad()
-    def set_centre(self, batches: Iterable[Tensor]) -> None:
-        """Put each centre at the mean of one pass over clean latents, batches of (B, N, D).
-
-        Components nearer to zero than 0.1 are pushed to +-0.1: zero weights would reach a
-        centre of zeros.
-        """
-        total, count = torch.zeros(()), 0
-        for latents in batches:
-            total = total + self.phi(latents).sum(0)
-            count += len(latents)
-        mean = total / count
-        if len(self.centre) == 1:
-            mean = mean.mean(0, keepdim=True)
-        sign = torch.where(mean < 0, -1.0, 1.0)
-        self.centre.copy_(torch.where(mean.abs() < CENTRE_MIN, sign * CENTRE_MIN, mean))
-
-
-def svdd_loss(model: DeepSVDD, latents: Tensor, decay: float) -> Tensor:
-    """Eq. 1: mean squared distance to the centre plus lambda / 2 times the squared weights.
-
-    Parameters
-    ----------
-    model : DeepSVDD
-    latents : (B, N, D)
-        Of clean faces.
-    decay : float
-        lambda.
-
-    Returns
-    -------
-    scalar
-    """
-    distance: Tensor = (model.phi(latents) - model.centre).square().sum(-1).mean()
-    weights = torch.stack([weight.square().sum() for weight in model.phi.parameters()]).sum()
-    return distance + decay / 2 * weights
