@@ -1,7 +1,7 @@
 """Made-up faces with labels, objects and recognisers for the tests of the recognition figures."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from helpers import drawn_face
 from latent_ofer.datasets.pool import FacePool, FaceSet
-from latent_ofer.evaluation.chosen_faces import ChosenFaces
-from latent_ofer.evaluation.reading import Entrant
-from latent_ofer.evaluation.recognisers import FunctionRecogniser
-from latent_ofer.evaluation.recognition_bench import Bench
+from latent_ofer.evaluation.answers import Method
+from latent_ofer.evaluation.bench import Bench
+from latent_ofer.evaluation.faces import ChosenFaces
+from latent_ofer.evaluation.recognisers import function_recogniser
 from latent_ofer.occlusion.objects import Cutout
 
 Pixels = NDArray[np.uint8]
@@ -35,13 +35,12 @@ def face_set(count: int, size: int = 48) -> FaceSet:
     )
 
 
-def chosen_faces(count: int = 8) -> ChosenFaces:
+def chosen_faces(count: int = 8, tags: list[dict[str, str]] | None = None) -> ChosenFaces:
     faces = face_set(count)
+    if tags is not None:
+        faces = replace(faces, tags=tags)
     return ChosenFaces(
         FacePool([faces]),
-        [f"set/{name}" for name in faces.names],
-        None,
-        faces.tags,
         {"set": "0" * 64},
         {"data": "set", "split": "validation", "n": count, "of": count, "seed": 7},
     )
@@ -74,11 +73,9 @@ class Oracle:
         return answers
 
 
-def entrant(
-    name: str, function: Callable[[Pixels], NDArray[np.float64]], batch_size: int = 4
-) -> Entrant:
-    return Entrant(name, FunctionRecogniser(name, f"digest of {name}", function, batch_size))
+def entrant(name: str, function: Callable[[Pixels], NDArray[np.float64]], batch: int = 4) -> Method:
+    return function_recogniser(name, f"digest of {name}", function, batch)
 
 
-def bench_of(folder: Path, faces: ChosenFaces, *entrants: Entrant) -> Bench:
-    return Bench(faces, entrants, folder / "predictions", cutouts=[disc()])
+def bench_of(folder: Path, faces: ChosenFaces, *methods: Method, classes: int = 8) -> Bench:
+    return Bench(faces, methods, folder / "answers", classes=classes, cutouts=[disc()])

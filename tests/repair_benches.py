@@ -1,29 +1,32 @@
-"""A bench of stand-ins whose figures are known beforehand, on drawn archives."""
+"""Benches and stand-ins whose figures are known beforehand, on drawn archives."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from quality import mean_fill
+from repairers import (
+    CSA,
+    JUDGE,
+    MAE,
+    MEAN_FILL,
+    NONE,
+    RECOGNISER,
+    SHIPPED,
+    Repairs,
+    Way,
+)
 
 from archives import write_faces, write_ferplus, write_occluders
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.evaluation.repair import mean_fill
-from latent_ofer.evaluation.repair_bench import Bench
-from latent_ofer.evaluation.repaired_faces import Detector, Reader
-from latent_ofer.evaluation.repairers import (
-    CSA,
-    MAE,
-    MEAN_FILL,
-    NONE,
-    SHIPPED,
-    NotTrained,
-    Repairer,
-)
+from latent_ofer.evaluation.answers import Method
+from latent_ofer.evaluation.bench import Bench, open_bench
+from latent_ofer.evaluation.faces import choose_faces, choose_kinds
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-NOTE = "not trained: latent-ofer train reconstructor_csa"
+NOTE = "not trained: latent-ofer train reconstructor_csa --data DIR"
 
 
 class Known:
@@ -63,29 +66,38 @@ def write_measured(folder: Path) -> Path:
     return folder
 
 
-def known_bench(data: Path, folder: Path, *, judge: bool = True) -> tuple[Bench, Known]:
-    """Nothing, mean fill, a perfect "MAE only", an untrained CSA, and mean fill as the shipped."""
+def labelled(data: Path, folder: Path) -> dict[str, Bench]:
+    """The four validation faces that have a label."""
     sources = Sources(data, data / "cache")
-    known = Known(sources.pool("val"))
-    bench = Bench(
-        sources,
-        "val",
-        [
-            Repairer(NONE, "none", None),
-            Repairer(MEAN_FILL, "mean", mean_fill),
-            Repairer(MAE, "perfect", known.repair),
-            NotTrained(CSA, NOTE),
-            Repairer(SHIPPED, "shipped", mean_fill),
-        ],
-        Reader("recogniser", "r", known.read),
-        Reader("judge", "j", known.read) if judge else NotTrained("judge", "train judge"),
-        Detector("centre", "c", lambda faces: np.repeat(CENTRE[None], len(faces), axis=0)),
-        {"shipped weights": "w"},
-        folder / "measured",
-        7,
-        None,
-    )
-    return bench, known
+    faces = choose_faces(sources, "val", None, 7)
+    return {"": open_bench(faces, [], sources, ["clean", "objects"], runs=folder)}
+
+
+def kinds(data: Path, folder: Path) -> dict[str, Bench]:
+    """All validation faces, colour and grey apart."""
+    sources = Sources(data, data / "cache")
+    return {
+        name: open_bench(faces, [], sources, ["clean", "objects"], runs=folder)
+        for name, faces in choose_kinds(sources, "val", None, 7).items()
+    }
+
+
+def known_repairs(data: Path, *, judge: bool = True) -> tuple[Repairs, Known]:
+    """Nothing, mean fill, a perfect "MAE only", an untrained CSA, and mean fill as the shipped."""
+    known = Known(Sources(data, data / "cache").pool("val"))
+    repairers = [
+        Way(NONE, "none"),
+        Way(MEAN_FILL, "mean", mean_fill),
+        Way(MAE, "perfect", known.repair),
+        Way(CSA, note=NOTE),
+        Way(SHIPPED, "shipped", mean_fill),
+    ]
+    readers = {
+        RECOGNISER: Way(RECOGNISER, "r", known.read),
+        JUDGE: Way(JUDGE, "j", known.read) if judge else Way(JUDGE, note="train judge"),
+    }
+    finder = Method("centre", "c", lambda batch: {"mask": np.stack([CENTRE] * len(batch.ids))})
+    return Repairs(repairers, readers, "centre", finder), known
 
 
 CENTRE = np.zeros((14, 14), dtype=np.bool_)

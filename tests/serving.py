@@ -4,7 +4,8 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -25,6 +26,15 @@ from latent_ofer.web.sample import sample_files
 from latent_ofer.web.server import listen, server_of
 
 TOKEN = "a-token-of-the-tests"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that other threads do."""
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came about")
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Served:
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Ask as a program; underscores in names of headers stand for hyphens."""
-        link = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        link = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             link.request(method, path, body, named)
@@ -68,7 +78,7 @@ class Served:
         return self.ask("POST", path, body, **{"Content_Type": "image/png", **headers})
 
     def connected(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from latent_ofer.cli.main import app, main
-from latent_ofer.evaluation.prediction_cache import PredictionCache
+from latent_ofer.evaluation.prediction_lines import text_of
 from latent_ofer.evaluation.predictions import Predictions
 
 TRUTH = "path\tlabel\n" + "".join(f"set/{row}.png\thappy\n" for row in range(8))
@@ -14,11 +14,11 @@ TRUTH = "path\tlabel\n" + "".join(f"set/{row}.png\thappy\n" for row in range(8))
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """Two sides, a folder and a file, the same faces: 6 of 8 and 3 of 8 right; the truth."""
+    """Two sides, as a report and a tool leave them, the same faces: 6 of 8 and 3 of 8 right."""
     ids = [f"set/{row}.png" for row in range(8)]
     rows = np.eye(8)[[1, 1, 1, 1, 1, 1, 0, 0]]
-    cache = PredictionCache(tmp_path / "ours", {"recogniser": "pipeline", "seed": 7})
-    cache.add(Predictions.from_probabilities("pipeline", ids, rows))
+    ours = Predictions.from_probabilities("pipeline", ids, rows)
+    (tmp_path / "ours.tsv").write_text(text_of(ours))
     words = ["happy"] * 3 + ["sad"] * 5
     theirs = "".join(f"{face}\t{word}\n" for face, word in zip(ids, words, strict=True))
     (tmp_path / "theirs.tsv").write_text(theirs)
@@ -27,14 +27,14 @@ def files(tmp_path: Path) -> Path:
 
 
 def run(files: Path, *more: str) -> str:
-    words = ["compare", "ours", "theirs.tsv", "--labels", "truth.tsv", *more]
+    words = ["compare", "ours.tsv", "theirs.tsv", "--labels", "truth.tsv", *more]
     paths = [str(files / word) if (files / word).exists() else word for word in words]
     result = CliRunner().invoke(app, paths, catch_exceptions=False, env={"COLUMNS": "120"})
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def test_a_folder_and_a_file_are_compared(files: Path) -> None:
+def test_two_files_are_compared(files: Path) -> None:
     found = json.loads(run(files, "--json"))
     assert (found["n"], found["n_without_label"], found["seed"]) == (8, 0, 7)
     accuracy = found["figures"]["accuracy"]
@@ -48,7 +48,7 @@ def test_a_folder_and_a_file_are_compared(files: Path) -> None:
 
 def test_the_table_shows_both_the_difference_and_who_is_better(files: Path) -> None:
     shown = run(files)
-    assert "A: pipeline" in shown
+    assert "A: " in shown and "ours.tsv" in shown
     row = next(line for line in shown.splitlines() if line.lstrip("│ ").startswith("accuracy"))
     assert [part.strip() for part in row.strip("│").split("│")][:4] == [
         "accuracy, %",
@@ -88,7 +88,7 @@ def test_what_is_wrong_is_one_line(
         main(
             [
                 "compare",
-                *(str(files / name) for name in ("ours", "theirs.tsv")),
+                *(str(files / name) for name in ("ours.tsv", "theirs.tsv")),
                 "--labels",
                 str(files / "truth.tsv"),
             ]

@@ -11,8 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from archives import Trained, write_faces
+from latent_ofer.cli.evaluate import NAMES
 from latent_ofer.cli.main import app, main
 from latent_ofer.datasets.archives import read_ferplus
+from latent_ofer.evaluation.measurements import MEASUREMENTS
 from latent_ofer.weights_folder import WeightsFolder
 from layouts_b import write_class_folders
 
@@ -40,8 +42,7 @@ def data(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measure(figure: str, data: Path, trained: Trained, *more: str) -> dict[str, Any]:
     report = data / f"{figure}.json"
     words = ["evaluate", figure, "--data", str(data), "--output", str(report), *more]
-    if figure != "face-finding":
-        words += ["--weights", str(trained.weights), "--runs", str(data / "runs")]
+    words += ["--weights", str(trained.weights), "--runs", str(data / "runs")]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     written = json.loads(report.read_text())
@@ -128,16 +129,6 @@ def test_real_occlusion_without_its_table_is_one_line(
     assert "none.csv: cannot be read" in error and "\n" not in error
 
 
-def test_repair_measures_the_bin_that_was_asked_for(data: Path, trained: Trained) -> None:
-    report = measure("repair", data, trained, "--hole", "20-30", "--limit", "2")
-    assert isinstance(report["colour"], list)
-    assert [part["bin"] for part in report["colour"]] == [[0.2, 0.3]]
-    psnr = report["colour"][0]["psnr"]
-    assert psnr["gain"]["mean"] == pytest.approx(
-        psnr["repaired"]["mean"] - psnr["mean_fill"]["mean"]
-    )
-
-
 def test_recognition_names_rule_and_count(data: Path, trained: Trained) -> None:
     report = measure("recognition", data, trained, "--limit", "2")
     assert (report["rule"], report["seed"]) == ("majority", 7)
@@ -157,30 +148,29 @@ def test_recognition_is_measured_on_a_set_of_ones_own(
     assert "other_source" not in report and "rule" not in report
 
 
-def test_the_engines_agree_on_barely_trained_networks(data: Path, trained: Trained) -> None:
-    report = measure("parity", data, trained)
-    assert report["same_expression"] == report["n"]
-    assert float(str(report["largest_probability_difference"])) < 1e-3
-
-
-def test_speed_counts_faces(data: Path, trained: Trained) -> None:
-    report = measure("speed", data, trained)
-    assert float(str(report["faces_per_second"])) > 0
-
-
-def test_the_speed_of_detection_needs_no_data(trained: Trained, tmp_path: Path) -> None:
-    report = tmp_path / "speed.json"
-    words = ["evaluate", "detection-speed", "--weights", str(trained.weights), "-o", str(report)]
-    result = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    written = json.loads(report.read_text())
-    assert (written["threads"], written["batch_size"]) == (2, 32)
-    assert written["detector"] == WeightsFolder.open(trained.weights).default_detector
-    alone, both = written["detector_ms_per_face"], written["encoder_and_detector_ms_per_face"]
-    assert 0 < alone["fastest"] < both["slowest"]
-
-
 def test_a_missing_archive_is_one_line(trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "repair", "--data", str(tmp_path), "--weights", str(trained.weights)])
+        main(["evaluate", "detection", "--data", str(tmp_path), "--weights", str(trained.weights)])
     assert stop.value.code == 2
+
+
+def test_the_command_knows_every_measurement_by_name() -> None:
+    assert set(NAMES) == set(MEASUREMENTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["table11"], "table11: no such measurement; there are occlusion, detection"),
+        (["detection", "--classes", "7"], "evaluate detection takes no --classes"),
+        (["occlusion", "--codes", "a=b"], "there is no --set a=PATH"),
+    ],
+)
+def test_what_would_not_matter_is_refused_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", *words])
+    assert stop.value.code == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint and complaint.count("\n") == 1

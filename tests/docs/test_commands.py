@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from docs_pages import PAGES, blocks, name_of
+from latent_ofer.cli.evaluate import NAMES
 from latent_ofer.cli.main import app
 
 _INLINE = re.compile(r"`(latent-ofer [^`]+)`")
@@ -40,6 +41,8 @@ def fault(words: list[str]) -> str | None:
         if words[0] not in below:
             return f"no such command: {words[0]}"
         command, words = below[words[0]], words[1:]
+    if command.name == "evaluate" and words and words[0] not in NAMES:
+        return f"no such measurement: {words[0]}"
     known |= _options(command)
     given = (word.partition("=")[0] for word in words)
     unknown = [name for name in given if re.match(r"--?[a-z]", name) and name not in known]
@@ -58,7 +61,8 @@ def test_the_commands_of_a_page_exist(page: Path) -> None:
 
 def test_a_wrong_command_or_option_is_noticed() -> None:
     assert fault(["predict", "photos/", "--output", "out"]) is None
-    assert fault(["evaluate", "table1", "--limit", "5"]) is None
+    assert fault(["evaluate", "occlusion", "--limit", "5"]) is None
+    assert fault(["evaluate", "table99"]) == "no such measurement: table99"
     assert fault(["foretell"]) == "no such command: foretell"
     assert fault(["predict", "a.jpg", "--outptu=out"]) == "no such option of predict: --outptu"
 

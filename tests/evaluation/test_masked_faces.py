@@ -1,14 +1,17 @@
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archives import INDEX, POINTS, picture, write_faces
+from detecting import Look, greenness, looking
 from latent_ofer.datasets.pool import FacePool, Pixels
+from latent_ofer.evaluation.bench import Bench
+from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.masked_faces import WORN, evaluate_masked_faces, marked_share
-from latent_ofer.occlusion.patches import patch_share
 from latent_ofer.weights_folder import Thresholds
 
 PATCH = 8
@@ -45,11 +48,6 @@ def painted(*blocks: tuple[slice, slice]) -> Pixels:
     return face
 
 
-def greenness(faces: Pixels) -> np.ndarray:
-    levels = faces.astype(float)
-    return patch_share(levels[..., 1] - np.maximum(levels[..., 0], levels[..., 2]) > 60)
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Two masks, one of them with half of brow and eyes marked, and one pair of sunglasses."""
@@ -72,11 +70,18 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def measure(data: Path, look: Look, limits: Thresholds) -> dict[str, Any]:
+    def bench(faces: ChosenFaces) -> Bench:
+        return Bench(faces, [], data / "answers")
+
+    return evaluate_masked_faces(data, data / "cache", looking(look, limits), bench, 7)
+
+
 def test_masks_are_found_and_what_is_marked_elsewhere_is_told_apart(data: Path) -> None:
     def score(faces: Pixels) -> np.ndarray:
         return greenness(faces) + 1e-6 * np.arange(196).reshape(14, 14)
 
-    report = evaluate_masked_faces(data, data / "cache", score, LIMITS, np.random.default_rng(0))
+    report = measure(data, score, LIMITS)
     mask, sunglasses = report["mask"], report["sunglasses"]
     assert (mask["n"], sunglasses["n"]) == (2, 1)
     assert mask["found"] == {"value": 1, "low": 1, "high": 1}
@@ -95,7 +100,7 @@ def test_the_threshold_lets_two_in_a_hundred_patches_of_clean_faces_pass(
     def score(faces: Pixels) -> np.ndarray:
         return np.tile(np.arange(196.0).reshape(14, 14), (len(faces), 1, 1))
 
-    report = evaluate_masked_faces(data, data / "cache", score, LIMITS, np.random.default_rng(0))
+    report = measure(data, score, LIMITS)
     assert report["mask"]["threshold"] == pytest.approx(0.98 * 149, abs=1)
     assert report["mask"]["clean_faces"] == 3
 
@@ -105,8 +110,7 @@ def test_the_detectors_own_threshold_for_colour_counts_too(
     data: Path, colour: float, share: float
 ) -> None:
     limits = Thresholds(colour=colour, grey=9.0)
-    rng = np.random.default_rng(0)
-    report = evaluate_masked_faces(data, data / "cache", greenness, limits, rng)
+    report = measure(data, greenness, limits)
     own = report["mask"]["at_thresholds"]
     assert own["found"] == {"value": share, "low": share, "high": share}
     assert own["marked_elsewhere"]["value"] == share / 4

@@ -1,5 +1,7 @@
 """Faces whose covers are known, measured slowly and plainly."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,13 @@ from helpers import drawn_face
 from latent_ofer.datasets.covers import Cover
 from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.errors import DataError
+from latent_ofer.evaluation.bench import Bench
+from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.real_covers import evaluate_real_covers
+from latent_ofer.evaluation.recognisers import pipeline_recogniser
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.results import HIDING
+from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
 LOOKS = {
     "hand": ("hand", "hand"),
@@ -69,10 +75,14 @@ COVERS = {("set", f"{row}.png"): looked(kind) for row, kind in enumerate(KINDS) 
 def measure(
     covers: dict[Key, Cover] = COVERS,
     outlines: dict[Key, np.ndarray] | None = None,
-    limit: int | None = None,
 ) -> dict[str, Any]:
-    rng = np.random.default_rng(7)
-    return evaluate_real_covers(POOL, covers, outlines or {}, fake_model()[0], rng, limit)
+    keys = [row for row, key in enumerate(POOL.keys) if key in covers]
+    faces = ChosenFaces(POOL.take(np.array(keys)), {"set": "0"}, {"split": "val"})
+    weights = WeightsFolder.open(SHIPPED)
+    pipeline = pipeline_recogniser("pipeline", fake_model()[0], weights, "synthetic", "views")
+    with TemporaryDirectory() as folder:
+        bench = Bench(faces, [], Path(folder))
+        return evaluate_real_covers(bench, pipeline, covers, outlines or {})
 
 
 def area(high: list[float], low: list[float]) -> float:
@@ -156,16 +166,7 @@ def test_patches_of_outlined_faces_are_pooled() -> None:
     assert report["patches"]["auroc"]["value"] == pytest.approx(area(hidden, visible), abs=1e-6)
 
 
-def test_a_limit_takes_the_first_faces_that_are_named() -> None:
-    report = measure(limit=9)
-    assert report["n"] == 9
-    assert report["covers"]["hand"]["n"] == 3 and report["covers"]["nothing"]["n"] == 1
-
-
-def test_a_list_without_these_faces_or_without_bare_ones_is_refused() -> None:
-    other = {("other", "0.png"): looked("nothing")}
-    with pytest.raises(DataError, match="names no face of this split"):
-        measure(other)
+def test_a_list_without_bare_faces_is_refused() -> None:
     hands = {key: cover for key, cover in COVERS.items() if cover.named}
     with pytest.raises(DataError, match="over which nothing lies"):
         measure(hands)

@@ -3,29 +3,34 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fakes import RED, fake_model, hide
 from helpers import drawn_face
-from latent_ofer.errors import DataError, WeightsError
-from latent_ofer.evaluation.command_recogniser import CommandRecogniser
-from latent_ofer.evaluation.prediction_cache import PredictionCache, cache_key, predict_missing
+from latent_ofer.datasets.pool import Pixels
+from latent_ofer.errors import DataError
+from latent_ofer.evaluation.answers import Arrays, Method
+from latent_ofer.evaluation.command_recogniser import command_recogniser
+from latent_ofer.evaluation.conditions import Condition, condition
 from latent_ofer.evaluation.prediction_lines import (
     matched,
     read_prediction_file,
     read_prediction_lines,
 )
-from latent_ofer.evaluation.predictions import MISSING, Pixels, Recogniser
+from latent_ofer.evaluation.predictions import MISSING, Predictions
 from latent_ofer.evaluation.recognisers import (
-    FunctionRecogniser,
-    open_recogniser,
+    function_recogniser,
+    open_recognisers,
     pipeline_recogniser,
 )
 from latent_ofer.evaluation.scoring import score
 from latent_ofer.labels import EXPRESSIONS, SEVEN
+from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
 IDS = [f"set/face{row}.png" for row in range(12)]
@@ -66,9 +71,37 @@ def pictures() -> Pixels:
     return np.stack([drawn_face(seed=row)[0] for row in range(len(IDS))])
 
 
-def figures(recogniser: Recogniser, pictures: Pixels, folder: Path) -> dict[str, object]:
-    cache = PredictionCache(folder, cache_key(recogniser, "drawn"))
-    found = predict_missing(cache, IDS, pictures, recogniser)
+@dataclass
+class Shown:
+    """Some pictures as a method gets them."""
+
+    shown: Pixels
+    ids: list[str]
+    condition: Condition = condition("clean", 7)
+
+    @property
+    def paths(self) -> list[str]:
+        return [f"clean/{face}" for face in self.ids]
+
+
+def open_recogniser(text: str, runs: Path = Path("nowhere"), model: Any = None) -> Method:
+    folder = WeightsFolder.open(SHIPPED)
+
+    def pipeline() -> tuple[Any, WeightsFolder, str, str]:
+        return model or LatentOFER.from_pretrained(), folder, "labelled", "views"
+
+    (found,) = open_recognisers([text], pipeline, runs, "small")
+    return found
+
+
+def ask(method: Method, pictures: Pixels, ids: list[str]) -> Arrays:
+    assert method.answer is not None
+    return method.answer(Shown(pictures, ids))  # type: ignore[arg-type]
+
+
+def figures(method: Method, pictures: Pixels) -> dict[str, object]:
+    arrays = ask(method, pictures, IDS)
+    found = Predictions.from_arrays(method.name, IDS, arrays, method.column)
     report = score(found, TRUTH, rng=np.random.default_rng(0))
     del report["recogniser"]
     return report
@@ -78,26 +111,25 @@ def test_the_same_predictions_give_the_same_figures_through_each_door(
     tool: Path, pictures: Pixels, tmp_path: Path
 ) -> None:
     python = open_recogniser(f"python:{tool}:read")
-    expected = figures(python, pictures, tmp_path / "python")
-    rows = python(pictures, IDS)
-    assert rows.probabilities is not None
-    assert len(set(rows.labels.tolist())) > 1
+    expected = figures(python, pictures)
+    rows = ask(python, pictures, IDS)
+    assert len(set(rows["label"].tolist())) > 1
     lines = [
         f"{face}\t{EXPRESSIONS[label]}\t{','.join(map(repr, values.tolist()))}"
-        for face, label, values in zip(IDS, rows.labels, rows.probabilities, strict=True)
+        for face, label, values in zip(IDS, rows["label"], rows["p"], strict=True)
     ]
     (tmp_path / "preds.tsv").write_text("\n".join(lines))
     file = open_recogniser(f"file:{tmp_path / 'preds.tsv'}")
-    assert figures(file, pictures, tmp_path / "file") == expected
+    assert figures(file, pictures) == expected
     command = open_recogniser(f"command:{sys.executable} {shlex.quote(str(tool))}")
-    assert figures(command, pictures, tmp_path / "command") == expected
+    assert figures(command, pictures) == expected
 
 
 def test_words_alone_give_the_figures_that_need_no_probabilities(
-    tool: Path, pictures: Pixels, tmp_path: Path
+    tool: Path, pictures: Pixels
 ) -> None:
-    expected = figures(open_recogniser(f"python:{tool}:read"), pictures, tmp_path / "read")
-    found = figures(open_recogniser(f"python:{tool}:words"), pictures, tmp_path / "words")
+    expected = figures(open_recogniser(f"python:{tool}:read"), pictures)
+    found = figures(open_recogniser(f"python:{tool}:words"), pictures)
     assert found["accuracy"] == expected["accuracy"]
     assert "brier" not in found
 
@@ -108,7 +140,7 @@ def test_a_module_beside_the_user_is_found_and_its_source_is_the_digest(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     first = open_recogniser("python:somebody:read")
-    assert first(pictures, IDS).labels.shape == (12,)
+    assert ask(first, pictures, IDS)["label"].shape == (12,)
     assert open_recogniser("python:somebody:words").digest != first.digest
     tool.write_text(TOOL + "\n# better\nread.digest = 'v2'\n")
     assert open_recogniser(f"python:{tool}:words").digest != first.digest
@@ -132,7 +164,7 @@ def test_a_function_that_answers_anything_else_is_told_so(
     function: Callable[[Pixels], object], message: str, pictures: Pixels
 ) -> None:
     with pytest.raises(DataError, match=message):
-        FunctionRecogniser("mine", "d", function)(pictures, IDS)
+        ask(function_recogniser("mine", "d", function), pictures, IDS)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +273,7 @@ def test_a_command_that_fails_is_one_clear_line(
     command: str, message: str, pictures: Pixels
 ) -> None:
     with pytest.raises(DataError, match=message):
-        CommandRecogniser(command)(pictures, IDS)
+        ask(command_recogniser(command), pictures, IDS)
 
 
 def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
@@ -250,7 +282,7 @@ def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
     start = time.monotonic()
     command = f"(sleep 1; touch {shlex.quote(str(tmp_path / 'late'))}) | cat"
     with pytest.raises(DataError, match=r"no answer after 0\.2 s"):
-        CommandRecogniser(command, timeout=0.2)(pictures[:1], IDS[:1])
+        ask(command_recogniser(command, timeout=0.2), pictures[:1], IDS[:1])
     assert time.monotonic() - start < 0.9
     time.sleep(1.1 - (time.monotonic() - start))
     assert not (tmp_path / "late").exists()
@@ -259,10 +291,10 @@ def test_a_command_that_takes_too_long_ends_with_all_that_it_started(
 def test_a_command_sees_the_very_pixels(pictures: Pixels, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     command = f"mkdir {seen} && while read f; do cp $f {seen}; printf '%s\\tsad\\n' $f; done"
-    found = CommandRecogniser(command)(pictures[:2], IDS[:2])
+    found = ask(command_recogniser(command), pictures[:2], IDS[:2])
     from PIL import Image
 
-    assert found.labels.tolist() == [3, 3]
+    assert found["label"].tolist() == [3, 3]
     for path, picture in zip(sorted(seen.iterdir()), pictures, strict=False):
         np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)
 
@@ -272,34 +304,34 @@ def test_the_pipeline_answers_as_predict_does_before_and_after_repair(pictures: 
     faces = np.stack([pictures[0], hide(pictures[1], slice(0, 7), slice(0, 14))])
     assert (faces[1, 0, 0] == RED).all()
     weights = WeightsFolder.open(SHIPPED)
-    after = pipeline_recogniser(model, weights, "default", repaired=True)
-    before = pipeline_recogniser(model, weights, "default", repaired=False)
-    expected = model.predict(list(faces), crops=True)
-    for recogniser, each in (
-        (after, [f for (f,) in expected]),
-        (before, [f.before for (f,) in expected]),
+    names = ("pipeline", "pipeline-unrepaired")
+    both = [pipeline_recogniser(name, model, weights, "labelled", "views") for name in names]
+    found, expected = ask(both[0], faces, IDS[:2]), model.predict(list(faces), crops=True)
+    for method, each in zip(
+        both, ([f for (f,) in expected], [f.before for (f,) in expected]), strict=True
     ):
-        rows = recogniser(faces, IDS[:2]).probabilities
-        assert rows is not None
-        np.testing.assert_allclose(rows, [list(f.probabilities.values()) for f in each], atol=1e-12)
-    assert not np.allclose(
-        after(faces, IDS[:2]).probabilities, before(faces, IDS[:2]).probabilities
-    )
+        rows = [list(face.probabilities.values()) for face in each]
+        np.testing.assert_allclose(found[method.column], rows, atol=1e-12)
+    assert found["ratio"].tolist() == [0, 0.5]
+    assert (found["scores"][1, :98] > found["threshold"][1]).all()
+    assert not np.allclose(found["p"], found["before"])
     assert backend.repaired > 0
-    assert after.digest != before.digest
-    assert after.digest != pipeline_recogniser(model, weights, "paper", repaired=True).digest
+    # Both are read from the same answers.
+    assert both[0].digest == both[1].digest and both[0].place == both[1].place
+    for detector, reads in (("paper", "views"), ("labelled", "paper")):
+        other = pipeline_recogniser("pipeline", model, weights, detector, reads)
+        assert other.digest != both[0].digest
 
 
-def test_the_shipped_pipeline_is_named_by_one_word(pictures: Pixels) -> None:
-    found = open_recogniser("pipeline-unrepaired")(pictures[:2], IDS[:2])
-    assert found.recogniser == "pipeline-unrepaired"
-    assert found.probabilities is not None
-    assert found.probabilities.sum(1) == pytest.approx([1, 1])
+def test_the_pipeline_is_named_by_one_word() -> None:
+    found = open_recogniser("pipeline-unrepaired", model=fake_model()[0])
+    assert (found.name, found.column) == ("pipeline-unrepaired", "before")
 
 
 def test_a_baseline_that_is_not_trained_says_how(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="train plain"):
-        open_recogniser("plain", runs=tmp_path)
+    found = open_recogniser("plain", tmp_path)
+    assert found.answer is None
+    assert found.note == "not trained: latent-ofer train plain --data DIR"
 
 
 def test_a_trained_baseline_is_named_by_one_word(pictures: Pixels, tmp_path: Path) -> None:
@@ -311,9 +343,9 @@ def test_a_trained_baseline_is_named_by_one_word(pictures: Pixels, tmp_path: Pat
 
     network = load_recipe(BaselineRecipe, "small", "judge").build()
     path = save_weights(tmp_path / "judge", network.state_dict(), {})
-    judge = open_recogniser("judge", runs=tmp_path)
+    judge = open_recogniser("judge", tmp_path)
     assert judge.digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    found = judge(pictures[:3], IDS[:3]).probabilities
+    found = ask(judge, pictures[:3], IDS[:3])["p"]
     faces = torch.from_numpy(pictures[:3]).permute(0, 3, 1, 2) / 255
     logits = load_baseline("judge", tmp_path, "small")(faces)
     np.testing.assert_allclose(found, logits.softmax(1).numpy(), atol=1e-5)

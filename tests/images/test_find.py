@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from face_finding import DEMO_LANDMARKS
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from latent_ofer.errors import WeightsError
-from latent_ofer.evaluation.face_finding import DEMO_LANDMARKS
 from latent_ofer.images import find, retinaface
 from latent_ofer.images.align import TEMPLATE_112
 from latent_ofer.images.find import FaceFinder, FoundFace

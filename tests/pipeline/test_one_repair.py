@@ -1,19 +1,19 @@
 """Detect, mask and repair: the same masks and pixels in the pipeline, training and evaluation."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from paper_tables import open_ways
+from repairers import SHIPPED, repaired_by
 
 from fakes import fake_model, hide
 from helpers import drawn_face
 from latent_ofer.arrays import is_grey
 from latent_ofer.backends.torch import TorchBackend
-from latent_ofer.datasets.sources import Sources
-from latent_ofer.evaluation.repair_bench import open_bench
-from latent_ofer.evaluation.repairers import SHIPPED
-from latent_ofer.evaluation.repairers import trained as measurable
+from latent_ofer.evaluation.measurements import Asked
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.results import FaceResult
 from latent_ofer.stages import Stages
@@ -63,9 +63,11 @@ def test_training_repairs_as_the_pipeline_does(faces: Faces, tmp_path: Path) -> 
 
 
 def test_evaluation_repairs_as_the_pipeline_does(faces: Faces, tmp_path: Path) -> None:
-    bench = open_bench(Sources(tmp_path, tmp_path), tmp_path)
-    (shipped,) = [one for one in measurable(bench.repairers) if one.name == SHIPPED]
-    repaired, masks = shipped(faces, bench.detector.masks(faces))
+    repairs = open_ways(Asked(runs=tmp_path), [SHIPPED], [])
+    (shipped,) = [one for one in repairs.trained if one.name == SHIPPED]
+    assert repairs.finder.answer is not None
+    found = repairs.finder.answer(SimpleNamespace(shown=faces))["mask"]  # type: ignore[arg-type]
+    repaired, masks = repaired_by(shipped, faces, found)
     expected, hidden = read(LatentOFER.from_pretrained(), faces)
     assert np.array_equal(masks, hidden) and np.array_equal(repaired, expected)
     assert 0 < masks.mean() < 1

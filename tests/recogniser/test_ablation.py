@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ablation_table import heads
 
 from archives import RECIPES, Trained
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import StaleError, WeightsError
-from latent_ofer.evaluation.repaired_faces import Reader
-from latent_ofer.evaluation.table10 import open_heads
 from latent_ofer.recogniser.ablation import (
     INPUTS,
     PARENTS,
@@ -107,14 +106,13 @@ def test_heads_are_saved_without_the_cnn_and_loaded_with_it(trained: Trained, ru
 
 
 def test_the_evaluation_reads_with_all_heads_at_once(trained: Trained, runs: Path) -> None:
-    heads = open_heads(runs, str(trained.config))
-    assert isinstance(heads, Reader)
+    _, read_by = heads(runs, str(trained.config))
     faces = np.random.default_rng(0).integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
-    read = heads.read(faces, np.zeros((3, 14, 14), dtype=np.bool_))
+    read = read_by(faces, np.zeros((3, 14, 14), dtype=np.bool_))
     assert read.shape == (3, len(INPUTS), 8)
     np.testing.assert_allclose(read.sum(2), 1)
     np.testing.assert_allclose(
-        heads.read(faces[1:2], np.zeros((1, 14, 14), bool)), read[1:2], atol=1e-5
+        read_by(faces[1:2], np.zeros((1, 14, 14), bool)), read[1:2], atol=1e-5
     )
 
 

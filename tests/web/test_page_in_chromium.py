@@ -84,6 +84,7 @@ def settled(page: "Page") -> None:
 def test_a_dropped_photo_shows_its_faces_and_what_hides_them(page: "Page") -> None:
     drop(page, ("two.png", two_faces()))
     settled(page)
+    assert "Nothing leaves this machine" in page.locator("header").inner_text()
     assert title(page) == "Face 1 of two.png"
     assert page.locator("#status").inner_text() == "1 photo read, 2 faces found."
     assert "Nothing is found to be hidden" in page.locator("#summary").inner_text()

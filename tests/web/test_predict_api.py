@@ -15,8 +15,9 @@ from fakes import FakeFinder, fake_model, hide
 from helpers import drawn_face
 from latent_ofer.images.load import load_image
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.pipeline import LatentOFER
 from latent_ofer.web.limits import Limits
-from serving import TOKEN, Served, as_form, photo, served
+from serving import TOKEN, Served, as_form, photo, served, until
 
 
 def picture(url: str) -> Image.Image:
@@ -132,53 +133,39 @@ def test_an_image_that_cannot_be_used_says_why_and_what_to_do(
     assert told.json["error"]["message"].endswith(".")
 
 
-class Gate:
-    """A decoder that waits to be let on."""
-
-    def __init__(self) -> None:
-        self.opened = threading.Event()
-
-    def __call__(self, data: bytes) -> Any:
-        assert self.opened.wait(20)
-        return load_image(data)
-
-
-def test_images_of_several_clients_pass_the_networks_together() -> None:
-    gate = Gate()
-    model, backend = fake_model(FakeFinder([drawn_face()[1]]))
-    whole = model.predict_each
-
-    def gated(*arguments: Any, **options: Any) -> Any:
-        assert gate.opened.wait(20)
-        return whole(*arguments, **options)
-
-    with served(model) as running, ThreadPoolExecutor(6) as clients:
-        model.predict_each = gated  # type: ignore[method-assign]
-        backend.batches.clear()
-        told = [clients.submit(running.post, "/v1/predict", photo(seed)) for seed in range(6)]
-        while running.engine.unanswered < 6 or running.engine.batches < 1:
-            threading.Event().wait(0.01)
-        gate.opened.set()
-        alone = [model.predict(photo(seed))[0].to_dict() for seed in range(6)]
-        assert [item.result().json["faces"][0]["box"] for item in told] == [
-            face["box"] for face in alone
-        ]
-    assert max(backend.batches) >= 4, "one may have gone ahead of the rest"
-
-
-def test_more_than_may_wait_is_told_to_come_again() -> None:
-    model, _ = fake_model(FakeFinder([drawn_face()[1]]))
+def held_back(model: LatentOFER) -> threading.Event:
+    """Make the model wait for an event before it reads anything."""
     whole, opened = model.predict_each, threading.Event()
 
     def gated(*arguments: Any, **options: Any) -> Any:
         assert opened.wait(20)
         return whole(*arguments, **options)
 
+    model.predict_each = gated  # type: ignore[method-assign]
+    return opened
+
+
+def test_images_of_several_clients_pass_the_networks_together() -> None:
+    model, _ = fake_model(FakeFinder([drawn_face()[1]]))
+    with served(model) as running, ThreadPoolExecutor(6) as clients:
+        opened = held_back(model)
+        told = [clients.submit(running.post, "/v1/predict", photo(seed)) for seed in range(6)]
+        # The first batch has begun, and all others are decoded.
+        until(lambda: running.engine.images + len(running.engine._jobs) == 6)
+        opened.set()
+        alone = [model.predict(photo(seed))[0].to_dict() for seed in range(6)]
+        assert [item.result().json["faces"][0]["box"] for item in told] == [
+            face["box"] for face in alone
+        ]
+    assert running.engine.batches <= 2
+
+
+def test_more_than_may_wait_is_told_to_come_again() -> None:
+    model, _ = fake_model(FakeFinder([drawn_face()[1]]))
     with served(model, Limits(queue=2)) as running, ThreadPoolExecutor(2) as clients:
-        model.predict_each = gated  # type: ignore[method-assign]
+        opened = held_back(model)
         waiting = [clients.submit(running.post, "/v1/predict", photo()) for _ in range(2)]
-        while running.engine.unanswered < 2:
-            threading.Event().wait(0.01)
+        until(lambda: running.engine.unanswered == 2)
         told = running.post("/v1/predict", photo())
         assert (told.status, told.code, told.headers["Retry-After"]) == (503, "busy", "1")
         assert running.ask("GET", "/readyz").status == 503
@@ -190,17 +177,10 @@ def test_more_than_may_wait_is_told_to_come_again() -> None:
 
 def test_what_takes_too_long_is_given_up_and_the_service_goes_on() -> None:
     model, _ = fake_model(FakeFinder([drawn_face()[1]]))
-    whole, opened = model.predict_each, threading.Event()
-
-    def gated(*arguments: Any, **options: Any) -> Any:
-        assert opened.wait(20)
-        return whole(*arguments, **options)
-
     with served(model, Limits(answer_seconds=0.1)) as running:
-        model.predict_each = gated  # type: ignore[method-assign]
+        opened = held_back(model)
         assert running.post("/v1/predict", photo()).status == 503
         opened.set()
-        model.predict_each = whole  # type: ignore[method-assign]
         assert running.post("/v1/predict", photo()).status == 200
 
 

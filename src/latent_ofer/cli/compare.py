@@ -20,7 +20,11 @@ TITLES = {
 
 def compare(
     a: Annotated[
-        Path, typer.Argument(metavar="A", help="A folder of cached predictions, or a file of them.")
+        Path,
+        typer.Argument(
+            metavar="A",
+            help="A file of predictions, such as one in the folder `answers` of a report.",
+        ),
     ],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one, on the same faces.")],
     labels: Annotated[
@@ -54,7 +58,7 @@ def compare(
 
     from latent_ofer.evaluation.comparison import compare as paired
     from latent_ofer.evaluation.comparison import same_faces
-    from latent_ofer.evaluation.truth import read_truth, with_truth
+    from latent_ofer.evaluation.prediction_lines import read_truth, with_truth
 
     one, other = same_faces(_predictions(a), _predictions(b), common=common)
     truth = read_truth(labels)
@@ -75,12 +79,8 @@ def compare(
 
 
 def _predictions(path: Path) -> "Predictions":
-    from latent_ofer.evaluation.prediction_cache import PredictionCache
     from latent_ofer.evaluation.prediction_lines import read_prediction_file, unmatched
 
-    if path.is_dir():
-        cache = PredictionCache.open(path)
-        return cache.predictions(cache.ids)
     return unmatched(read_prediction_file(path))
 
 

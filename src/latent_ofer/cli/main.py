@@ -35,7 +35,7 @@ app.command(epilog=USE)(synthesize)
 app.command()(train)
 app.add_typer(data, name="data")
 app.command()(compare)
-app.add_typer(evaluate, name="evaluate")
+app.command()(evaluate)
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,17 +58,17 @@ def _options(
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
+def main(arguments: Sequence[str] | None = None, more: object = None) -> NoReturn:
     """Run the command line and exit.
 
     Exit codes: 0 all good, 1 some rows are errors, 2 nothing could run, 130 stopped by Ctrl-C,
     143 by SIGTERM, 129 by SIGHUP. Whatever goes wrong costs the user one line on stderr, never a
-    traceback.
+    traceback. `more` is what `evaluate` measures besides, by name (`benchmarks/paper_tables.py`).
     """
     speak_any_encoding()
     try:
         with stoppable():
-            app(args=arguments, prog_name="latent-ofer")
+            app(args=arguments, prog_name="latent-ofer", obj=more)
     except Stopped as stop:
         complain("stopped")
         sys.exit(stop.exit_code)

@@ -24,12 +24,6 @@ Output = Annotated[
         "--output", "-o", metavar="DIR", help="Folder for the results; made if it does not exist."
     ),
 ]
-Report = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Also write the figures to this JSON file."
-    ),
-]
 Backend = Annotated[
     Literal["auto", "onnxruntime", "torch"],
     typer.Option(help="Engine that runs the networks; auto takes onnxruntime if installed."),

@@ -96,9 +96,9 @@ def serve(
         engine = Engine(model, [decoder.read for decoder in pool], max_queue)
         stack.callback(engine.close)
         address = f"http://{f'[{host}]' if ':' in host else host}:{place.getsockname()[1]}/"
-        say(f"Serving at {address} (Ctrl-C ends it). Nothing leaves this machine.")
+        say(f"Serving at {address} (Ctrl-C ends it); nothing goes any further.")
         if access.free:
-            say(f"Forms and other pages of programs need: Authorization: Bearer {access.token}")
+            say(f"Programs that send forms need: Authorization: Bearer {access.token}")
         app = App(engine, access, Limits(queue=max_queue), files)
         server_of(app).run(sockets=[place])
 

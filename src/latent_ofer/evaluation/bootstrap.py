@@ -1,21 +1,22 @@
 """Percentile bootstrap over images: 95 %, 1,000 resamples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from latent_ofer.detector.scores import auroc
+
 RESAMPLES = 1000
 BINS = 2000
 
 
 def resample_counts(
-    images: int,
-    rng: Generator,
-    resamples: int = RESAMPLES,
-    people: Sequence[str] | None = None,
+    images: int, rng: Generator, resamples: int = RESAMPLES, people: Sequence[str] | None = None
 ) -> NDArray[np.float32]:
     """How often each image is drawn in each resample.
 
@@ -54,8 +55,52 @@ def measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
     return {"value": float(value), "low": low, "high": high}
 
 
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Figures over n faces with 95 % intervals, all from the same resamples; see `Intervals.of`.
+
+    Attributes
+    ----------
+    counts : (1000, n) float32
+        How often each face is drawn.
+    """
+
+    counts: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, people: Sequence[str], seed: int) -> "Intervals":
+        """For n faces of these people, empty where unknown: those of one are drawn together."""
+        rng = np.random.default_rng(seed)
+        return cls(resample_counts(len(people), rng, people=people))
+
+    def take(self, members: NDArray[Any]) -> "Intervals":
+        """For some of the faces, resampled as a part of all."""
+        return Intervals(self.counts[:, members])
+
+    def mean(self, values: NDArray[Any]) -> dict[str, float]:
+        """Mean of (n,) numbers; of differences, a paired one."""
+        return self.ratio(values, np.ones(len(values)))
+
+    def ratio(self, part: NDArray[Any], whole: NDArray[Any]) -> dict[str, float]:
+        """Ratio of the sums of two numbers of each face; nan where there is no whole."""
+        total = float(whole.sum())
+        value = float(part.sum()) / total if total else float("nan")
+        return measured(value, resampled_ratio(self._exact, part, whole))
+
+    def auroc(
+        self, scores: NDArray[Any], labels: NDArray[np.bool_], used: NDArray[np.bool_]
+    ) -> dict[str, float]:
+        """Area under the ROC curve of all patches (n, N) that are used, pooled."""
+        resampled = resampled_auroc(self.counts, scores, labels, used)
+        return measured(auroc(scores[used], labels[used]), resampled)
+
+    @cached_property
+    def _exact(self) -> NDArray[np.float64]:
+        return self.counts.astype(np.float64)
+
+
 def resampled_ratio(
-    counts: NDArray[np.float32], part: NDArray[Any], whole: NDArray[Any]
+    counts: NDArray[Any], part: NDArray[Any], whole: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Ratio of two sums over images, in each resample.
 
@@ -69,7 +114,7 @@ def resampled_ratio(
     -------
     (R,) or (R, m) float; nan where a resample has nothing of the whole
     """
-    exact = counts.astype(np.float64)
+    exact = np.asarray(counts, dtype=np.float64)
     above = exact @ np.asarray(part, dtype=np.float64)
     below = exact @ np.asarray(whole, dtype=np.float64)
     ratio: NDArray[np.float64] = np.full(above.shape, np.nan)

@@ -1,23 +1,26 @@
-"""The faces of the recognition test, clean and hidden in every way (protocols, *Recognition*)."""
+"""Faces clean and hidden in every way (protocols, *Recognition*, *Detection*, *Repair*)."""
 
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from latent_ofer.arrays import Pixels, is_grey
 from latent_ofer.datasets.pool import resized
 from latent_ofer.errors import DataError
-from latent_ofer.evaluation.chosen_faces import ChosenFaces
-from latent_ofer.evaluation.heat import Heat
-from latent_ofer.evaluation.predictions import Pixels
+from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.occlusion.irregular import BINS
 from latent_ofer.occlusion.objects import Cutout
+from latent_ofer.occlusion.patches import border_patches, occluded_patches, touched_patches
 from latent_ofer.progress import track
+from latent_ofer.synthesis.jobs import HeatMaps
 from latent_ofer.synthesis.protocols import Occluded, Settings, occlude
 from latent_ofer.synthesis.records import described, picture_paths, versions
 
@@ -34,7 +37,9 @@ CONDITIONS: Final = (
 """What `evaluate occlusion` measures unless it is told otherwise."""
 HOLES: Final = {f"{100 * low:.0f}-{100 * high:.0f}": (low, high) for low, high in BINS}
 KEPT: Final = 4096
-"""Faces whose copies are kept for the next recogniser: 200 MB at most."""
+"""Faces whose copies are kept for the next method: 200 MB at most."""
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -96,21 +101,87 @@ def condition(name: str, seed: int) -> Condition:
     )
 
 
-def write_pictures(faces: "ConditionedFaces", folder: Path) -> None:
-    """Write every face as PNG under its path: what a tool reads that cannot be called from here.
+@dataclass(frozen=True)
+class Heat:
+    """Where a network looks on each chosen face, for *Grad-CAM*.
 
-    Raises
-    ------
-    OSError
-        If they cannot be written.
+    Attributes
+    ----------
+    maps : HeatMaps
+        What it was made by.
+    values : (n, 14, 14) float32
     """
-    paths = [folder / path for path in faces.paths]
-    for row, path in track(enumerate(paths), len(paths), f"writing {faces.condition.name}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(faces[row]).save(path)
+
+    maps: HeatMaps
+    values: NDArray[np.float32]
 
 
-class ConditionedFaces:
+class Batch:
+    """Some faces under a condition, B of them; nothing of them is made before it is asked for.
+
+    Parameters
+    ----------
+    faces : HiddenFaces
+    rows : sequence of B int
+    """
+
+    def __init__(self, faces: "HiddenFaces", rows: Sequence[int]) -> None:
+        self._faces, self._rows = faces, rows
+        self.condition = faces.condition
+        self.ids = [faces.faces.ids[row] for row in rows]
+
+    @property
+    def paths(self) -> list[str]:
+        """Of their pictures in a folder of pictures."""
+        return [self._faces.paths[row] for row in self._rows]
+
+    @cached_property
+    def made(self) -> list[Occluded]:
+        """The faces as the condition leaves them, with what hides them."""
+        return [self._faces.made(row) for row in self._rows]
+
+    @cached_property
+    def clean(self) -> Pixels:
+        """(B, 112, 112, 3) uint8 RGB, with nothing over them."""
+        return self._faces.faces.pool.batch(np.array(self._rows, dtype=np.int64))
+
+    @cached_property
+    def shown(self) -> Pixels:
+        """(B, 112, 112, 3) uint8 RGB, as the condition leaves them."""
+        return np.stack([one.image for one in self.made])
+
+    @cached_property
+    def covered(self) -> Mask:
+        """(B, 112, 112): hidden pixels."""
+        return np.stack([one.covered for one in self.made])
+
+    @cached_property
+    def hole(self) -> Mask:
+        """(B, 14, 14): patches that are hidden in part at least."""
+        return touched_patches(self.covered)
+
+    def truth(self) -> dict[str, NDArray[Any]]:
+        """What hides the faces.
+
+        Returns
+        -------
+        dict
+            ``hidden`` and ``used`` (B, 196) bool: patches of which a quarter is covered at least,
+            and those that are no border of it; ``category`` (B,) str of the object;
+            ``coverage`` (B,) share of the pixels; ``grey`` and ``grey_shown`` (B,) bool: whether
+            the clean face, and the hidden one, has no colour.
+        """
+        return {
+            "hidden": occluded_patches(self.covered).reshape(len(self.ids), -1),
+            "used": ~border_patches(self.covered).reshape(len(self.ids), -1),
+            "category": np.array([one.category for one in self.made], dtype=str),
+            "coverage": self.covered.mean(axis=(1, 2)),
+            "grey": is_grey(self.clean),
+            "grey_shown": is_grey(self.shown),
+        }
+
+
+class HiddenFaces:
     """Chosen faces under one condition, each made when it is asked for.
 
     Parameters
@@ -139,12 +210,8 @@ class ConditionedFaces:
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, row: int) -> Pixels:
-        """(112, 112, 3) uint8 RGB."""
-        return self.made(row).image
-
     def made(self, row: int) -> Occluded:
-        """The face with what hides it; only for a condition that hides something."""
+        """The face as the condition leaves it, with what hides it."""
         if row not in self._made:
             made = self._make(row)
             if len(self._made) >= KEPT:
@@ -152,7 +219,11 @@ class ConditionedFaces:
             self._made[row] = made
         return self._made[row]
 
-    @property
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """Some of the faces; each is the same in whichever company."""
+        return Batch(self, rows)
+
+    @cached_property
     def key(self) -> str:
         """All that decides what the pictures look like, but for the faces themselves."""
         settings = self.condition.settings
@@ -161,7 +232,7 @@ class ConditionedFaces:
         maps = self._heat.maps if self._heat and settings.protocol == "grad-cam" else None
         return json.dumps(described(settings, self._cutouts, maps) | versions())
 
-    @property
+    @cached_property
     def paths(self) -> list[str]:
         """Where each picture lies in a folder of pictures, such as ``objects/ferplus/fer1.png``.
 
@@ -171,6 +242,19 @@ class ConditionedFaces:
         return [
             path.replace("images", self.condition.name, 1) for path in picture_paths(sources, names)
         ]
+
+    def write_pictures(self, folder: Path) -> None:
+        """Write every face as PNG under its path: for a tool that cannot be called from here.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written.
+        """
+        paths = [folder / path for path in self.paths]
+        for row, path in track(enumerate(paths), len(paths), f"writing {self.condition.name}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(self.made(row).image).save(path)
 
     def _make(self, row: int) -> Occluded:
         face = self.faces.pool.native(row)

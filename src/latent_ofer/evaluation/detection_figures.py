@@ -7,20 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.pool import FacePool
 from latent_ofer.detector.scores import auroc, average_precision
-from latent_ofer.evaluation.bootstrap import (
-    measured,
-    resampled_auroc,
-    resampled_curves,
-    resampled_ratio,
-)
-from latent_ofer.evaluation.grouping import Members, groups, size_of
+from latent_ofer.evaluation.bootstrap import Intervals, measured, resampled_curves
+from latent_ofer.evaluation.conditions import Mask
+from latent_ofer.evaluation.grouping import Members, size_of
+from latent_ofer.weights_folder import Thresholds
 
 Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Counts = NDArray[np.float32]
-"""(R, n): how often each face is drawn in each resample."""
+FALSE_POSITIVES = "false_positive_share_clean"
 
 
 @dataclass(frozen=True)
@@ -32,15 +26,11 @@ class Scored:
     clean, occluded : (n, N) float
         Scores of the two copies.
     clean_above, occluded_above : (n, N) bool
-        Over the shipped threshold.
+        Over the detector's threshold.
     hidden, used : (n, N) bool
         Of the occluded copies: at least a quarter covered; no border patch.
     clean_used : (n, N) bool
         Of the clean copies: counted.
-    category : (n,) str
-        Of the object.
-    coverage : (n,) float
-        Share of pixels that it covers.
     """
 
     clean: Floats
@@ -50,13 +40,24 @@ class Scored:
     hidden: Mask
     used: Mask
     clean_used: Mask
-    category: NDArray[np.str_]
-    coverage: NDArray[np.float64]
+
+    @classmethod
+    def against(
+        cls,
+        clean: Floats,
+        occluded: Floats,
+        truth: Mapping[str, NDArray[Any]],
+        thresholds: Thresholds,
+    ) -> "Scored":
+        """Scores of both copies held against the thresholds and the truth (`Batch.truth`)."""
+        limits = [thresholds.of(truth[key]).astype(np.float32) for key in ("grey", "grey_shown")]
+        above = clean > limits[0][:, None], occluded > limits[1][:, None]
+        hidden, used = truth["hidden"], truth["used"]
+        return cls(clean, occluded, *above, hidden, used, np.ones_like(used))
 
     def take(self, members: Mask) -> "Scored":
         """Some of the faces."""
-        fields = self.__dataclass_fields__
-        return Scored(**{name: getattr(self, name)[members] for name in fields})
+        return Scored(**{name: values[members] for name, values in vars(self).items()})
 
     def without(self, patches: Mask) -> "Scored":
         """All faces, some patches (n, N) of both copies left out."""
@@ -64,10 +65,44 @@ class Scored:
         return replace(self, used=self.used & keep, clean_used=self.clean_used & keep)
 
 
-def figures(s: Scored, counts: Counts) -> dict[str, Any]:
-    """All figures of one kind of faces, n of them; `counts` (R, n) are resamples of these."""
+@dataclass(frozen=True)
+class Areas:
+    """Two figures of one detector, pooled over all patches, and in each of R resamples.
+
+    Attributes
+    ----------
+    auroc, average_precision : float
+    resampled_auroc, resampled_precision : (R,) float
+    """
+
+    auroc: float
+    average_precision: float
+    resampled_auroc: NDArray[np.float64]
+    resampled_precision: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, s: Scored, among: Intervals) -> "Areas":
+        """Of the occluded copies."""
+        used, hidden = s.used, s.hidden
+        return cls(
+            auroc(s.occluded[used], hidden[used]),
+            average_precision(s.occluded[used], hidden[used]),
+            *resampled_curves(among.counts, s.occluded, hidden, used),
+        )
+
+    def minus(self, other: "Areas") -> tuple[dict[str, float], dict[str, float]]:
+        """By how much both figures are above another detector's, paired."""
+        area = self.resampled_auroc - other.resampled_auroc
+        precision = self.resampled_precision - other.resampled_precision
+        return (
+            measured(self.auroc - other.auroc, area),
+            measured(self.average_precision - other.average_precision, precision),
+        )
+
+
+def figures(s: Scored, areas: Areas, among: Intervals) -> dict[str, Any]:
+    """All figures of one kind of faces."""
     used, hidden = s.used, s.used & s.hidden
-    area, precision = resampled_curves(counts, s.occluded, s.hidden, used)
     hits = (s.occluded_above & hidden).sum(axis=1)
     raised = (s.occluded_above & used).sum(axis=1)
     false_clean = (s.clean_above & s.clean_used).sum(axis=1)
@@ -75,34 +110,18 @@ def figures(s: Scored, counts: Counts) -> dict[str, Any]:
     right = ((s.occluded_above == s.hidden) & used).sum(axis=1) + clean - false_clean
     return {
         "n": len(s.clean),
-        "auroc": measured(auroc(s.occluded[used], s.hidden[used]), area),
-        "average_precision": measured(
-            average_precision(s.occluded[used], s.hidden[used]), precision
-        ),
-        "accuracy": _ratio(right, used.sum(axis=1) + clean, counts),
-        "precision": _ratio(hits, raised + false_clean, counts),
-        "recall": _ratio(hits, hidden.sum(axis=1), counts),
-        "false_positive_share_clean": _clean_share(s, counts),
+        "auroc": measured(areas.auroc, areas.resampled_auroc),
+        "average_precision": measured(areas.average_precision, areas.resampled_precision),
+        "accuracy": among.ratio(right, used.sum(axis=1) + clean),
+        "precision": among.ratio(hits, raised + false_clean),
+        "recall": among.ratio(hits, hidden.sum(axis=1)),
+        FALSE_POSITIVES: among.ratio(false_clean, clean),
         "hidden_share": float(hidden.sum() / used.sum()),
     }
 
 
-def face_groups(pool: FacePool) -> Members:
-    """Groups (n,) of the faces of a pool by who is in them, and by the data set they are from."""
-    sources = np.array([pool.native(row).source for row in range(len(pool))])
-    return groups(pool.tags) | {f"source: {name}": sources == name for name in np.unique(sources)}
-
-
-def by_group(s: Scored, members: Members, counts: Counts) -> dict[str, dict[str, Any]]:
-    """The main figures of each group.
-
-    Parameters
-    ----------
-    s : Scored
-        n faces.
-    members : dict of str to (n,) bool
-    counts : (R, n)
-        Resamples of all n faces: a group is resampled as a part of them.
+def by_group(s: Scored, members: Members, among: Intervals) -> dict[str, dict[str, Any]]:
+    """The main figures of each group, resampled as a part of all n faces.
 
     Returns
     -------
@@ -110,7 +129,19 @@ def by_group(s: Scored, members: Members, counts: Counts) -> dict[str, dict[str,
         By name of the group: ``"n"``, ``"small"`` where it is, ``"auroc"`` and ``"recall"`` (not
         where the objects hide no patch), ``"false_positive_share_clean"``.
     """
-    return {name: _group(s.take(some), some, counts[:, some]) for name, some in members.items()}
+    report = {}
+    for name, some in members.items():
+        part, of_part = s.take(some), among.take(some)
+        hidden = part.used & part.hidden
+        row = size_of(some)
+        if hidden.any():
+            row["auroc"] = of_part.auroc(part.occluded, part.hidden, part.used)
+            hits = (part.occluded_above & hidden).sum(axis=1)
+            row["recall"] = of_part.ratio(hits, hidden.sum(axis=1))
+        false = (part.clean_above & part.clean_used).sum(axis=1)
+        row[FALSE_POSITIVES] = of_part.ratio(false, part.clean_used.sum(axis=1))
+        report[name] = row
+    return report
 
 
 def worst_group(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -126,35 +157,8 @@ def worst_group(report: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | Non
     dict or None
         ``{"name", "n", "false_positive_share_clean"}``; None where every group is smaller.
     """
-    key = "false_positive_share_clean"
     large = {name: one for name, one in report.items() if not one.get("small")}
     if not large:
         return None
-    worst = max(large, key=lambda name: large[name][key]["value"])
-    return {"name": worst, "n": large[worst]["n"], key: large[worst][key]}
-
-
-def _group(s: Scored, members: Mask, counts: Counts) -> dict[str, Any]:
-    hidden = s.used & s.hidden
-    report = size_of(members)
-    if hidden.any():
-        value = auroc(s.occluded[s.used], s.hidden[s.used])
-        area = resampled_auroc(counts, s.occluded, s.hidden, s.used)
-        report["auroc"] = measured(value, area)
-        report["recall"] = _ratio(
-            (s.occluded_above & hidden).sum(axis=1), hidden.sum(axis=1), counts
-        )
-    report["false_positive_share_clean"] = _clean_share(s, counts)
-    return report
-
-
-def _clean_share(s: Scored, counts: Counts) -> dict[str, float]:
-    """Share of the clean copies' patches above the threshold."""
-    false = (s.clean_above & s.clean_used).sum(axis=1)
-    return _ratio(false, s.clean_used.sum(axis=1), counts)
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any], counts: Counts) -> dict[str, float]:
-    total = float(whole.sum())
-    value = float(part.sum()) / total if total else float("nan")
-    return measured(value, resampled_ratio(counts, part, whole))
+    worst = max(large, key=lambda name: large[name][FALSE_POSITIVES]["value"])
+    return {"name": worst, "n": large[worst]["n"], FALSE_POSITIVES: large[worst][FALSE_POSITIVES]}

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latent_ofer.evaluation.report import SMALL
+
 SEX = {"0": "male", "1": "female"}
 RACE = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "other"}
 AGE_BANDS = ((0, 12), (13, 29), (30, 49), (50, 120))
 COVERAGE_BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
-SMALL = 100
-"""Fewer faces than this: the group's figures say little, and are marked ``"small"``."""
-
 Members = dict[str, NDArray[np.bool_]]
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
-from latent_ofer.arrays import Pixels, is_grey
-from latent_ofer.datasets.archives import read_faces
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.arrays import is_grey
+from latent_ofer.datasets.archives import archive, file_sha256, read_faces
+from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.detector.scores import threshold_at
-from latent_ofer.evaluation.bootstrap import measured, resample_counts, resampled_ratio
+from latent_ofer.evaluation.bench import Bench
+from latent_ofer.evaluation.conditions import condition
+from latent_ofer.evaluation.detectors import Detector
+from latent_ofer.evaluation.faces import ChosenFaces, subset
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.weights_folder import Thresholds
 
 FALSE_POSITIVES = 0.02
 """Share of the patches of clean faces that the threshold lets through."""
@@ -53,9 +54,9 @@ WORN = {"mask": Worn(LOWER_FACE, BROW_AND_EYES), "sunglasses": Worn(BOTH_EYES, L
 def evaluate_masked_faces(
     data: Path,
     cache: Path,
-    scores: Callable[[Pixels], NDArray[Any]],
-    thresholds: Thresholds,
-    rng: Generator,
+    detector: Detector,
+    bench: Callable[[ChosenFaces], Bench],
+    seed: int,
     limit: int | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure a detector on the faces of `masked_faces.zip`.
@@ -64,12 +65,11 @@ def evaluate_masked_faces(
     ----------
     data, cache : Path
         Folder of the archives, and of their decoded copies.
-    scores : callable
-        Faces (n, 112, 112, 3) uint8 RGB to scores (n, 14, 14), higher for more likely hidden.
-    thresholds : Thresholds
-        Scores above which the detector calls a patch hidden.
-    rng : Generator
-        Of the resamples.
+    detector : Detector
+    bench : callable
+        A bench of some faces.
+    seed : int
+        Of the faces that `limit` picks.
     limit : int, optional
         Use only so many faces of each kind, and so many clean ones for the threshold.
 
@@ -80,33 +80,39 @@ def evaluate_masked_faces(
         patches of clean dev faces in colour lie (without replicated border), ``"clean_faces"``
         of them; and the shares of the patches above it, ``"found"`` among those that are hidden
         and ``"marked_elsewhere"`` among those that cannot be, each ``{"value", "low", "high"}``
-        with its 95 % interval over images; ``"at_thresholds"``: both shares at the detector's
-        own thresholds.
+        with its 95 % interval, faces of one person drawn together; ``"at_thresholds"``: both
+        shares at the detector's own thresholds.
     """
+    assert detector.thresholds is not None
+
+    def chosen(faces: FaceSet, file: str) -> ChosenFaces:
+        pool = subset(FacePool([faces]), limit, seed)
+        return ChosenFaces(pool, {file: file_sha256(archive(data, file))}, {"split": file})
+
+    def scores(faces: ChosenFaces) -> NDArray[Any]:
+        return bench(faces).read(detector.method, condition("clean", seed))[detector.name]
+
     dev = read_faces(data, "dev", cache)
-    dev = dev.take(dev.colour)
-    clean = np.asarray(scores(dev.images[:limit])).reshape(-1, GRID**2)
-    streaks = FacePool([dev]).borders[: len(clean)]
-    threshold = threshold_at(clean[~streaks], FALSE_POSITIVES)
-    faces = read_faces(data, "val", cache, file="masked_faces.zip")
+    clean = chosen(dev.take(np.flatnonzero(dev.colour)), "faces.zip")
+    visible = ~clean.pool.borders
+    threshold = threshold_at(scores(clean)[visible], FALSE_POSITIVES)
+    worn_by = read_faces(data, "val", cache, file="masked_faces.zip")
     report = {}
     for kind, worn in WORN.items():
-        here = np.array([tags.get("kind") == kind for tags in faces.tags], dtype=np.bool_)
-        images = faces.images[here][:limit]
-        seen = scores(images)
-        own = thresholds.of(is_grey(images)).astype(np.float32)
-        counts = resample_counts(len(seen), rng)
-        report[kind] = {
-            "n": len(seen),
-            "threshold": threshold,
-            "clean_faces": len(clean),
-            "found": _mean(marked_share(seen, threshold, worn.hidden), counts),
-            "marked_elsewhere": _mean(marked_share(seen, threshold, worn.visible), counts),
-            "at_thresholds": {
-                "found": _mean(marked_share(seen, own, worn.hidden), counts),
-                "marked_elsewhere": _mean(marked_share(seen, own, worn.visible), counts),
-            },
-        }
+        here = [row for row, tags in enumerate(worn_by.tags) if tags.get("kind") == kind]
+        faces = chosen(worn_by.take(np.array(here, dtype=np.int64)), "masked_faces.zip")
+        seen, among = scores(faces), bench(faces).intervals()
+        images = faces.pool.batch(np.arange(len(faces)))
+        own = detector.thresholds.of(is_grey(images)).astype(np.float32)
+        shares = [
+            {
+                "found": among.mean(marked_share(seen, limits, worn.hidden)),
+                "marked_elsewhere": among.mean(marked_share(seen, limits, worn.visible)),
+            }
+            for limits in (threshold, own)
+        ]
+        about = {"n": len(faces), "threshold": threshold, "clean_faces": len(clean)}
+        report[kind] = {**about, **shares[0], "at_thresholds": shares[1]}
     return report
 
 
@@ -122,8 +128,3 @@ def marked_share(
     limits = np.asarray(threshold).reshape(-1, 1)
     share: NDArray[np.float64] = (grids[:, rows, columns] > limits).mean(axis=1)
     return share
-
-
-def _mean(shares: NDArray[np.float64], counts: NDArray[np.float32]) -> dict[str, float]:
-    resampled = resampled_ratio(counts, shares, np.ones_like(shares))
-    return measured(float(shares.mean()), resampled)

@@ -107,7 +107,7 @@ def answered(predictions: Predictions, labels: NDArray[np.int64], classes: int) 
         answered_contempt = answers == CONTEMPT
         answers[answered_contempt] = MISSING
         if probabilities is not None:
-            probabilities = _renormalised(probabilities[:, :classes])
+            probabilities = renormalised(probabilities[:, :classes])
             answers[answered_contempt] = probabilities[answered_contempt].argmax(axis=1)
     everything = Answered(classes, truth, answers, probabilities, np.arange(len(truth)))
     return everything.take(rows)
@@ -127,8 +127,8 @@ def recalls(faces: Answered, counts: Counts) -> Values:
 def macro_recall(faces: Answered, counts: Counts) -> Values:
     """Mean recall over the classes that have faces."""
     each = recalls(faces, counts)
-    present: Values = np.nanmean(each[:, np.bincount(faces.truth, minlength=faces.classes) > 0], 1)
-    return present
+    each = each[:, np.bincount(faces.truth, minlength=faces.classes) > 0]
+    return _share(np.nansum(each, axis=1), np.isfinite(each).sum(axis=1))
 
 
 def brier(faces: Answered, counts: Counts) -> Values:
@@ -157,14 +157,10 @@ def aurc(faces: Answered, counts: Counts) -> Values:
     """
     confidence, right, counts = confident(faces, counts)
     order, ends = thresholds(confidence)
-    wrong = ~right[order]
-    area = np.full(len(counts), np.nan)
-    for resample, weights in enumerate(counts[:, order].astype(np.float64)):
-        total = np.cumsum(weights)[ends]
-        risk = np.cumsum(weights * wrong)[ends] / np.maximum(total, 1)
-        if total[-1]:
-            area[resample] = risk @ np.diff(total, prepend=0) / total[-1]
-    return area
+    weights = counts[:, order].astype(np.float64)
+    total = np.cumsum(weights, axis=1)[:, ends]
+    risk = np.cumsum(weights * ~right[order], axis=1)[:, ends] / np.maximum(total, 1)
+    return _share((risk * np.diff(total, prepend=0)).sum(axis=1), total[:, -1])
 
 
 PLAIN: Mapping[str, Callable[[Answered, Counts], Values]] = {
@@ -202,8 +198,8 @@ def thresholds(confidence: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDAr
     return order, np.flatnonzero(np.append(falling[1:] < falling[:-1], True))
 
 
-def _renormalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows that sum to 1; a row of noughts, all of which was contempt's, becomes uniform."""
+def renormalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows that sum to 1; a row of noughts, all of which was of other classes, becomes uniform."""
     sums = rows.sum(axis=1, keepdims=True)
     uniform = np.where(np.isnan(sums), np.nan, 1 / rows.shape[1])
     scaled = np.repeat(uniform, rows.shape[1], axis=1)
@@ -220,6 +216,7 @@ def _probable(
     return faces.probabilities[rows], faces.truth[rows], counts[:, rows]
 
 
-def _share(part: Values, whole: Values) -> Values:
+def _share(part: Values, whole: NDArray[Any]) -> Values:
     share: Values = np.full(len(whole), np.nan)
-    return np.divide(part, whole, out=share, where=whole > 0)
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share

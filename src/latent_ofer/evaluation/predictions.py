@@ -1,8 +1,8 @@
-"""What a recogniser answered for each face, and what every recogniser looks like."""
+"""What a recogniser answered for each face."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,6 @@ from latent_ofer.labels import EXPRESSIONS, SEVEN
 
 MISSING = -1
 """Label of a face that the recogniser gave no answer for."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +64,25 @@ class Predictions:
         knows = EXPRESSIONS[: rows.shape[1]]
         return cls(recogniser, list(ids), rows.argmax(axis=1), as_eight(rows), knows)
 
+    @classmethod
+    def from_arrays(
+        cls, recogniser: str, ids: Sequence[str], arrays: Mapping[str, NDArray[Any]], column: str
+    ) -> "Predictions":
+        """What `arrays` gave, from a cache; `column` holds the probabilities, where there are."""
+        rows = arrays.get(column)
+        if rows is None:
+            return cls(recogniser, list(ids), arrays["label"], None)
+        labels = arrays.get("label")
+        if labels is None:
+            labels = rows.argmax(axis=1)
+        return cls(recogniser, list(ids), labels, as_eight(rows), EXPRESSIONS[: rows.shape[1]])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a cache keeps: labels, and probabilities of as many classes as it knows."""
+        if self.probabilities is None:
+            return {"label": self.labels}
+        return {"label": self.labels, "p": self.probabilities[:, : len(self.knows)]}
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -75,29 +92,6 @@ class Predictions:
         probabilities = None if self.probabilities is None else self.probabilities[chosen]
         ids = [self.ids[row] for row in chosen]
         return Predictions(self.recogniser, ids, self.labels[chosen], probabilities, self.knows)
-
-
-class Recogniser(Protocol):
-    """What every recogniser looks like to the evaluation: see `recognisers` for the doors."""
-
-    @property
-    def name(self) -> str:
-        """As reports show it."""
-
-    @property
-    def digest(self) -> str:
-        """Changes whenever the recogniser may answer otherwise; part of a cache's key."""
-
-    @property
-    def batch_size(self) -> int:
-        """How many faces it takes at a time."""
-
-    @property
-    def reads_pictures(self) -> bool:
-        """False when it answers by id alone, the same whatever was done to the picture."""
-
-    def __call__(self, pictures: Pixels, ids: Sequence[str]) -> Predictions:
-        """(B, 112, 112, 3) uint8 RGB to predictions in the order of `ids`."""
 
 
 def checked_probabilities(source: str, values: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,186 +11,189 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from latent_ofer.backends.choose import BackendName
+from latent_ofer.arrays import Pixels
 from latent_ofer.errors import DataError, LatentOFERError
-from latent_ofer.evaluation.command_recogniser import CommandRecogniser
-from latent_ofer.evaluation.prediction_lines import (
-    PredictionLines,
-    label_of,
-    matched,
-    read_prediction_file,
-)
-from latent_ofer.evaluation.predictions import Pixels, Predictions, Recogniser
+from latent_ofer.evaluation.answers import Arrays, Method, opened
+from latent_ofer.evaluation.command_recogniser import command_recogniser
+from latent_ofer.evaluation.conditions import Batch
+from latent_ofer.evaluation.prediction_lines import label_of, matched, read_prediction_file
+from latent_ofer.evaluation.predictions import Predictions
 from latent_ofer.pipeline import BATCH, LatentOFER
-from latent_ofer.weights_folder import SHIPPED, DetectorName, WeightsFolder
+from latent_ofer.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
     from latent_ofer.recogniser.baselines import BaselineName
 
+PIPELINE = "pipeline"
+UNREPAIRED = "pipeline-unrepaired"
 BASELINES: "tuple[BaselineName, ...]" = ("plain", "plain_occluded", "judge")
+DOORS = (
+    f"{PIPELINE}, {UNREPAIRED}, {', '.join(BASELINES)}, python:module:function, "
+    "python:file.py:function, file:predictions.tsv or command:my-tool"
+)
 
 
-@dataclass(frozen=True)
-class FunctionRecogniser:
-    """A function of pictures.
-
-    Attributes
-    ----------
-    name, digest : str
-    function : callable
-        (B, 112, 112, 3) uint8 RGB -> probabilities (B, 8) in the order of `EXPRESSIONS`, or
-        (B, 7) without contempt, or B words such as "happy". Codes are refused: they mean
-        something else in every data set.
-    batch_size : int
-    """
-
-    name: str
-    digest: str
-    function: Callable[[Pixels], Any]
-    batch_size: int = BATCH
-    reads_pictures: bool = True
-
-    def __call__(self, pictures: Pixels, ids: Sequence[str]) -> Predictions:
-        """Ask the function.
-
-        Raises
-        ------
-        DataError
-            If it fails, or its answer has another shape, type or sum.
-        """
-        try:
-            answer = np.asarray(self.function(pictures))
-        except LatentOFERError:
-            raise
-        except Exception as error:
-            raise DataError(f"{self.name}: failed ({type(error).__name__}: {error})") from error
-        if answer.ndim == 1 and answer.dtype.kind in "UO":
-            if len(answer) != len(ids):
-                raise DataError(f"{self.name}: {len(answer)} labels for {len(ids)} faces")
-            labels = np.array([label_of(str(word), self.name) for word in answer], dtype=np.int64)
-            return Predictions(self.name, list(ids), labels, None)
-        if answer.ndim != 2 or answer.dtype.kind not in "fiu":
-            raise DataError(
-                f"{self.name}: answered {answer.dtype} {answer.shape}; it must give "
-                "probabilities (B, 8) or (B, 7), or B words such as 'happy'"
-            )
-        return Predictions.from_probabilities(self.name, ids, answer)
-
-
-@dataclass(frozen=True)
-class FileRecogniser:
-    """Answers that lie in a file already, a line a face: see `prediction_lines`."""
-
-    name: str
-    digest: str
-    lines: PredictionLines
-    batch_size: int = sys.maxsize
-    reads_pictures: bool = False
-
-    @classmethod
-    def open(cls, path: Path) -> "FileRecogniser":
-        """Read the file.
-
-        Raises
-        ------
-        DataError
-            If it cannot be read, naming the line.
-        """
-        lines = read_prediction_file(path)
-        return cls(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), lines)
-
-    def __call__(self, pictures: Pixels, ids: Sequence[str]) -> Predictions:
-        """Look the faces up; `pictures` is not used."""
-        return matched(self.lines, ids, self.name)
-
-
-def open_recogniser(
-    text: str,
-    *,
-    weights: Path | None = None,
-    backend: BackendName = "auto",
-    detector: DetectorName = "default",
-    threads: int | None = None,
-    runs: Path = Path("runs"),
-    config: str = "small",
-) -> Recogniser:
-    """The recogniser that a word of the command line names.
+def open_recognisers(
+    names: Sequence[str],
+    pipeline: Callable[[], tuple[LatentOFER, WeightsFolder, str, str]],
+    runs: Path,
+    config: str,
+) -> list[Method]:
+    """Recognisers by name, each once; a baseline that is not trained becomes a note.
 
     Parameters
     ----------
-    text : str
-        ``pipeline``, ``pipeline-unrepaired``, ``plain``, ``plain_occluded``, ``judge``,
-        ``python:module:function``, ``python:file.py:function``, ``file:predictions.tsv`` or
-        ``command:my-tool --option``.
-    weights, backend, detector, threads
-        Of the pipeline, as `LatentOFER.from_pretrained` takes them.
+    names : sequence of str
+        One of `DOORS` each.
+    pipeline : callable
+        Gives the model, the folder that it was loaded from, and its detector and recogniser.
     runs, config
         Where baselines were trained, and with which recipes.
 
     Raises
     ------
     DataError
-        If it names none, or what it names cannot be used.
+        If a name means nothing, or what it names cannot be used.
     WeightsError
-        If the weights are missing or altered.
+        If the pipeline's weights are missing or altered.
     """
+    return [_open(name, pipeline, runs, config) for name in dict.fromkeys(names)]
+
+
+def _open(
+    text: str,
+    pipeline: Callable[[], tuple[LatentOFER, WeightsFolder, str, str]],
+    runs: Path,
+    config: str,
+) -> Method:
     door, _, rest = text.partition(":")
-    if text in ("pipeline", "pipeline-unrepaired"):
-        model = LatentOFER.from_pretrained(weights, backend, threads=threads, detector=detector)
-        folder = WeightsFolder.open(weights or SHIPPED)
-        return pipeline_recogniser(model, folder, detector, repaired=text == "pipeline")
+    if text in (PIPELINE, UNREPAIRED):
+        return pipeline_recogniser(text, *pipeline())
     for name in BASELINES:
         if text == name:
-            return baseline_recogniser(name, runs, config)
+            return opened(name, name, partial(baseline_recogniser, name, runs, config))
     if door == "python" and rest:
         return python_recogniser(rest)
     if door == "file" and rest:
-        return FileRecogniser.open(Path(rest))
+        return replace(file_recogniser(Path(rest)), name=text)
     if door == "command" and rest:
-        return CommandRecogniser(rest)
-    raise DataError(
-        f"{text!r} is no recogniser; write pipeline, pipeline-unrepaired, {', '.join(BASELINES)}, "
-        "python:module:function, python:file.py:function, file:predictions.tsv or command:my-tool"
-    )
+        return command_recogniser(rest)
+    raise DataError(f"{text!r} is no recogniser; write {DOORS}")
 
 
 def pipeline_recogniser(
-    model: LatentOFER, weights: WeightsFolder, detector: str, *, repaired: bool
-) -> FunctionRecogniser:
+    name: str, model: LatentOFER, weights: WeightsFolder, detector: str, recogniser: str
+) -> Method:
     """The pipeline's answers after repair, or those of its recogniser on the face as it came.
+
+    Both come from one pass: ``p`` and ``before`` (n, 8), ``ratio`` (n,) of hidden patches,
+    ``scores`` (n, 196) and ``threshold`` (n,) of the detector.
 
     Parameters
     ----------
+    name : str
+        `PIPELINE` or `UNREPAIRED`.
     model : LatentOFER
     weights : WeightsFolder
         The folder that the model was loaded from.
-    detector : str
-        Its detector, as `WeightsFolder.detector` takes it.
-    repaired : bool
+    detector, recogniser : str
+        Those of the model, as the folder names them.
     """
-    manifest, found_by = weights.manifest, weights.detector(detector)
-    made_of = [manifest["files"], manifest["thresholds"], found_by if repaired else None]
-
-    def after(pictures: Pixels) -> Any:
-        faces = model.predict(list(pictures), crops=True, batch_size=len(pictures))
-        return [list(face.probabilities.values()) for (face,) in faces]
-
-    def before(pictures: Pixels) -> Any:
-        return [list(face.probabilities.values()) for face in model.recognise(pictures)]
-
-    name = "pipeline" if repaired else "pipeline-unrepaired"
+    manifest = weights.manifest
+    made_of = [manifest["files"], manifest["thresholds"], detector, recogniser]
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    return FunctionRecogniser(name, digest, after if repaired else before)
+
+    def answer(batch: Batch) -> Arrays:
+        results = model.predict(list(batch.shown), crops=True, batch_size=len(batch.ids))
+        faces = [face for (face,) in results]
+        return {
+            "p": np.array([list(face.probabilities.values()) for face in faces]),
+            "before": np.array([list(face.before.probabilities.values()) for face in faces]),
+            "ratio": np.array([face.occlusion.ratio for face in faces]),
+            "scores": np.stack([face.occlusion.scores.ravel() for face in faces]),
+            "threshold": np.array([face.occlusion.threshold for face in faces]),
+        }
+
+    column = "p" if name == PIPELINE else "before"
+    return Method(name, digest, answer, batch=BATCH, place=PIPELINE, column=column)
 
 
-def baseline_recogniser(name: "BaselineName", runs: Path, config: str) -> FunctionRecogniser:
+def function_recogniser(
+    name: str, digest: str, function: Callable[[Pixels], Any], batch: int = BATCH
+) -> Method:
+    """A function of pictures.
+
+    Parameters
+    ----------
+    function : callable
+        (B, 112, 112, 3) uint8 RGB -> probabilities (B, 8) in the order of `EXPRESSIONS`, or
+        (B, 7) without contempt, or B words such as "happy". Codes are refused: they mean
+        something else in every data set. Where it fails, or its answer has another shape, type
+        or sum, that is a DataError.
+    """
+
+    def answer(some: Batch) -> Arrays:
+        try:
+            answers = np.asarray(function(some.shown))
+        except LatentOFERError:
+            raise
+        except Exception as error:
+            raise DataError(f"{name}: failed ({type(error).__name__}: {error})") from error
+        return _checked(name, some.ids, answers).arrays()
+
+    return Method(name, digest, answer, batch=batch)
+
+
+def _checked(name: str, ids: list[str], answer: Any) -> Predictions:
+    if answer.ndim == 1 and answer.dtype.kind in "UO":
+        if len(answer) != len(ids):
+            raise DataError(f"{name}: {len(answer)} labels for {len(ids)} faces")
+        labels = np.array([label_of(str(word), name) for word in answer], dtype=np.int64)
+        return Predictions(name, ids, labels, None)
+    if answer.ndim != 2 or answer.dtype.kind not in "fiu":
+        raise DataError(
+            f"{name}: answered {answer.dtype} {answer.shape}; it must give "
+            "probabilities (B, 8) or (B, 7), or B words such as 'happy'"
+        )
+    return Predictions.from_probabilities(name, ids, answer)
+
+
+def file_recogniser(path: Path) -> Method:
+    """Answers that lie in a file already, a line a face: see `prediction_lines`.
+
+    It tells by paths such as ``objects/ferplus/fer1.png`` (`HiddenFaces.paths`) which condition
+    its answers are for; without such paths they are for the clean faces. It has none, and gives
+    no array, for other conditions.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, naming the line.
+    """
+    lines = read_prediction_file(path)
+    name = f"file:{path}"
+
+    def answer(batch: Batch) -> Arrays:
+        if any(picture in lines.labels for picture in batch.paths):
+            return matched(lines, batch.paths, name).arrays()
+        if batch.condition.settings is None:
+            return matched(lines, batch.ids, name).arrays()
+        return {}
+
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Method(name, digest, answer, kept=False)
+
+
+def baseline_recogniser(name: "BaselineName", runs: Path, config: str) -> Method:
     """A trained plain CNN, `plain`, `plain_occluded` or `judge`; needs torch.
 
     Raises
@@ -200,6 +203,14 @@ def baseline_recogniser(name: "BaselineName", runs: Path, config: str) -> Functi
     StaleError
         If it was trained on another teacher than the one in `runs`.
     """
+    digest, function = baseline(name, runs, config)
+    return function_recogniser(name, digest, function)
+
+
+def baseline(
+    name: "BaselineName", runs: Path, config: str
+) -> tuple[str, Callable[[Pixels], NDArray[np.float64]]]:
+    """Digest of a trained CNN, and faces (B, 112, 112, 3) uint8 to probabilities (B, 8)."""
     import torch
 
     from latent_ofer.datasets.archives import file_sha256
@@ -213,10 +224,10 @@ def baseline_recogniser(name: "BaselineName", runs: Path, config: str) -> Functi
         with torch.inference_mode():
             return network(to_tensor(pictures)).double().softmax(1).numpy()
 
-    return FunctionRecogniser(name, file_sha256(runs / name / WEIGHTS), answer)
+    return file_sha256(runs / name / WEIGHTS), answer
 
 
-def python_recogniser(target: str) -> FunctionRecogniser:
+def python_recogniser(target: str) -> Method:
     """A function named as ``module:function`` or ``file.py:function``.
 
     It may carry an attribute `digest` (str) that changes with its model; otherwise the digest is
@@ -239,7 +250,7 @@ def python_recogniser(target: str) -> FunctionRecogniser:
         source = inspect.getsourcefile(module)
         content = Path(source).read_bytes() if source else b""
         digest = hashlib.sha256(content + name.encode()).hexdigest()
-    return FunctionRecogniser(target, str(digest), function)
+    return function_recogniser(f"python:{target}", str(digest), function)
 
 
 def _loaded(place: str) -> ModuleType:

@@ -83,6 +83,26 @@ class Table:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+COUNT = Column("n", "faces", 1, 0)
+SMALL = 100
+"""Fewer faces than this: the group's figures say little, and are marked ``"small"``."""
+
+
+def group_rows(kind: str, groups: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """A row for each group of faces: ``"n"``, ``"small"`` and the figures; marked where small."""
+    return [
+        Row(
+            f"{kind}, {name}",
+            {
+                COUNT.key: {"value": group["n"]},
+                **{key: figure for key, figure in group.items() if isinstance(figure, Mapping)},
+            },
+            note=f"small: fewer than {SMALL} faces" if group.get("small") else "",
+        )
+        for name, group in groups.items()
+    ]
+
+
 def shown(figure: Figure | None, column: Column) -> str:
     """A figure as text, with its interval in brackets; "-" where there is none."""
     if figure is None:

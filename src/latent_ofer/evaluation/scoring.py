@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from latent_ofer.evaluation.bootstrap import RESAMPLES, measured, resample_counts
-from latent_ofer.evaluation.grouping import SMALL
 from latent_ofer.evaluation.metrics import (
     CONTEMPT,
     PLAIN,
@@ -23,6 +22,7 @@ from latent_ofer.evaluation.metrics import (
     thresholds,
 )
 from latent_ofer.evaluation.predictions import MISSING, Predictions
+from latent_ofer.evaluation.report import SMALL
 from latent_ofer.labels import EXPRESSIONS, SEVEN
 
 CURVE_POINTS = 100
@@ -47,7 +47,7 @@ def score(
     labels : (n,) int
         Index into `EXPRESSIONS`.
     groups : mapping of str to (n,) bool, optional
-        From `grouping`; figures are given for each.
+        From `grouping`; figures are given for each, resampled as a part of all faces.
     rng : Generator
         Of the resamples.
     classes : {8, 7}
@@ -75,22 +75,23 @@ def score(
     """
     faces = answered(predictions, labels, classes)
     persons = None if people is None else [people[row] for row in faces.rows]
+    counts = resample_counts(len(faces.truth), rng, resamples, persons)
     report: dict[str, Any] = {
         "recogniser": predictions.recogniser,
         "classes": classes,
         "resamples": resamples,
-        **_figures(faces, resample_counts(len(faces.truth), rng, resamples, persons)),
+        **_figures(faces, counts),
         **_counted(faces),
         "notes": _notes(faces, predictions),
     }
-    if persons is not None:
+    if persons is not None and any(persons):
         report["people"] = len({name for name in persons if name})
     if groups is not None:
         report["by_group"] = {}
         for name, members in groups.items():
-            chosen = np.flatnonzero(np.asarray(members)[faces.rows])
-            known = None if persons is None else [persons[row] for row in chosen]
-            report["by_group"][name] = _group(faces.take(chosen), rng, resamples, known)
+            some = np.flatnonzero(np.asarray(members)[faces.rows])
+            figures = _figures(faces.take(some), counts[:, some]) if len(some) else {"n": 0}
+            report["by_group"][name] = figures | ({"small": True} if len(some) < SMALL else {})
     return report
 
 
@@ -150,16 +151,6 @@ def _risk_coverage(faces: Answered) -> tuple[list[float], list[float]]:
     risk = np.cumsum(~right[order])[ends] / shown
     kept = np.unique(np.linspace(0, len(risk) - 1, CURVE_POINTS).round().astype(int))
     return (shown[kept] / len(order)).tolist(), risk[kept].tolist()
-
-
-def _group(
-    faces: Answered, rng: Generator, resamples: int, people: Sequence[str] | None
-) -> dict[str, Any]:
-    size = len(faces.truth)
-    figures: dict[str, Any] = {"n": 0}
-    if size:
-        figures = _figures(faces, resample_counts(size, rng, resamples, people))
-    return figures | ({"small": True} if size < SMALL else {})
 
 
 def _notes(faces: Answered, predictions: Predictions) -> list[str]:

@@ -16,7 +16,9 @@ _HEADER_SECONDS: Final = 10
 _STUCK_SECONDS: Final = 30
 _CONNECTIONS: Final = 400
 
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_NO_MORE: Final = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\n" + _NO_MORE
+_TOO_MANY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n" + _NO_MORE
 
 
 class PatientProtocol(H11Protocol):
@@ -31,6 +33,8 @@ class PatientProtocol(H11Protocol):
         """Begin to wait for a request."""
         transport.max_size = _READ  # type: ignore[attr-defined]
         super().connection_made(transport)
+        if len(self.connections) > _CONNECTIONS:
+            self._hang_up(_TOO_MANY)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -65,10 +69,10 @@ class PatientProtocol(H11Protocol):
             self._late.cancel()
             self._late = None
         elif awaited and self._late is None:
-            self._late = self.loop.call_later(_HEADER_SECONDS, self._hang_up)
+            self._late = self.loop.call_later(_HEADER_SECONDS, self._hang_up, _TOO_SLOW)
 
-    def _hang_up(self) -> None:
-        self.transport.write(_TOO_SLOW)
+    def _hang_up(self, answer: bytes) -> None:
+        self.transport.write(answer)
         self.transport.close()
 
 
@@ -98,7 +102,6 @@ def server_of(app: Any) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=10,
         )

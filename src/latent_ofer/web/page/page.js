@@ -269,6 +269,9 @@ $("save-figure").onclick = async () => {
   }
 };
 
+if (["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {
+  $("where").textContent = "Nothing leaves this machine: photos are read here, and nothing is kept.";
+}
 if (needsToken) {
   $("token-row").hidden = false;
   $("token-row").onsubmit = (event) => event.preventDefault();
