@@ -156,7 +156,7 @@ def other_source() -> str:
     return table(["figure", "n", "value"], rows)
 
 
-FIGURES = {
+FIGURES: Mapping[str, tuple[str, Callable[[Report], str]]] = {
     "auroc": ("patch AUROC", plain),
     "average_precision": ("average precision", plain),
     "accuracy": ("accuracy at the threshold, both copies, %", share),
@@ -226,6 +226,38 @@ def occluders() -> str:
                 cells += [f"{plain(found['auroc'])} ({found['n']})", share(found["recall"], 0)]
             rows.append([name.removeprefix("occluder: ").replace("_", " "), *cells])
     return table(["", "colour: AUROC (n)", "recall, %", "grey: AUROC (n)", "recall, %"], rows)
+
+
+IN_TABLE_1 = {
+    "paper": "`paper`",
+    "one_class_svm": "one-class SVM, latents",
+    "patch_svdd": "Patch-SVDD, pixels",
+    "gaussian_pixels": "Gaussian for each place, pixels",
+    "gaussian_latents": "Gaussian for each place, latents",
+}
+AT_THRESHOLD = ("accuracy", "precision", "recall", "false_positive_share_clean")
+
+
+def table1() -> str:
+    """All detectors and baselines on the same patches of the same faces."""
+    found, rows = read("evaluation/table1/summary")["details"]["detectors"], []
+    default = next(iter(found))
+    for kind in ("colour", "grey"):
+        for name, one in found.items():
+            row = one[kind]
+            title = IN_TABLE_1.get(name, f"`{name}`") + (" (default)" if name == default else "")
+            cells = [plain(row[key]) for key in ("auroc", "average_precision")]
+            for key in ("default_better_by", "one_class_better_by"):
+                for ending in ("", "_average_precision"):
+                    cells.append(plain(row[key + ending]) if key in row else "")
+            rows.append([kind, title, *cells, *(share(row[key]) for key in AT_THRESHOLD)])
+            if "by_radius" in row:
+                at_radius = [share(row["by_radius"][key]) for key in AT_THRESHOLD]
+                rows.append([kind, f"{title}, by its radius", *[""] * 6, *at_radius])
+    head = ["faces", "detector", "AUROC", "average precision", "default minus this, AUROC"]
+    head += ["average precision", "`one-class` minus this, AUROC", "average precision"]
+    head += ["accuracy, %", "precision, %", "recall, %", "marked on clean copies, %"]
+    return table(head, rows)
 
 
 def report_page() -> str:
@@ -310,6 +342,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "masked": masked,
     "groups": groups,
     "occluders": occluders,
+    "table1": table1,
     "report": report_page,
     "any-file": any_file,
     "long-runs": long_runs,

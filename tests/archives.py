@@ -45,13 +45,12 @@ learning_rate: 0.001
 place_width: 8
 gaussian_faces: 8
 gaussian_kept: 6
-svdd_faces: 8
-svdd_hidden: 12
-svdd_out: 6
-svdd_epochs: 1
-svdd_learning_rate: 0.001
-svdd_lambda: 0.000001
-svdd_nu: 0.25
+""",
+    "detector_paper": """
+faces: 8
+kept: 6
+decay: 0.01
+nu: 0.25
 """,
     "detector_labelled": """
 width: 8

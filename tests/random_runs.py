@@ -14,6 +14,7 @@ from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
+from latent_ofer.detector.train_svdd import PaperRecipe
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.recogniser.train_cnn import CnnRecipe
@@ -70,7 +71,7 @@ def write_random_runs(folder: Path, faces: NDArray[np.uint8]) -> RandomRuns:
     """
     config, runs = folder / "recipes", folder / "runs"
     config.mkdir(parents=True)
-    for stage in ("mae", "detector", "reconstructor"):
+    for stage in ("mae", "detector", "detector_paper", "reconstructor"):
         (config / f"{stage}.yaml").write_text(RECIPES[stage])
     (config / "recogniser_paper.yaml").write_text(PAPER)
     torch.manual_seed(0)
@@ -88,12 +89,12 @@ def write_random_runs(folder: Path, faces: NDArray[np.uint8]) -> RandomRuns:
     parts = {
         "regions.": regions,
         "one_class.": detector.one_class(place, mae.dim, patch, grid),
-        "svdd.": LatentSVDD(
-            mae.dim, detector.svdd_hidden, detector.svdd_out, detector.svdd_centres
-        ),
     }
     figures = {name: {"colour": value, "grey": value} for name, value in DEV_AUROC.items()}
+    of_paper = figures.pop("paper")
     _save(runs, "detector", parts, ("mae",), dev_auroc=figures)
+    svdd = LatentSVDD(mae.dim, load_recipe(PaperRecipe, str(config), "detector_paper").kept, grid)
+    _save(runs, "detector_paper", {"": svdd}, ("mae",), dev_auroc=of_paper)
     _save(runs, "reconstructor", {PREFIX: repair.build("reconstructor")}, ("mae",))
     _save(runs, "recogniser_paper", {"": paper.build(mae.dim)}, ("mae",))
     about = {"parents": parents_of(runs, "recogniser_paper")}

@@ -117,7 +117,7 @@ class LatentOFER:
         detector : {"default", "labelled", "synthetic", "one-class", "paper"}
             What finds hidden patches: a network trained on real covers, labelled by two looks,
             and on pasted ones ("labelled"), one trained on faces hidden by pasted objects alone
-            ("synthetic"), a model of clean faces alone ("one-class") or the paper's deep SVDD
+            ("synthetic"), a model of clean faces alone ("one-class") or the paper's SVDD
             (Eq. 1). "default" is the one of them that the weights name as such.
         recogniser : {"default", "views", "paper"}
             What reads the expression: a small CNN that looks at the face as it came, with its

@@ -78,8 +78,8 @@ class Occlusion:
     ----------
     scores : (14, 14) float
         Higher is more likely hidden: 0 to 1 from `labelled` and `synthetic`, standard
-        deviations from what clean faces have from the `one-class` detector, a distance to the
-        centre of clean faces from the `paper` detector (Eq. 1).
+        deviations from what clean faces have from the `one-class` detector, the distance to
+        the centre of clean faces, in radii, from the `paper` detector (Eq. 1).
     mask : (14, 14) bool
         True where the patch is hidden: the score exceeds the threshold, and what covers it is not
         surely of a type that is not to count (`treat_as_hidden`).

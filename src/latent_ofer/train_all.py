@@ -16,6 +16,7 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
 from latent_ofer.detector import train_labelled as labelled
+from latent_ofer.detector import train_svdd as paper
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.encoder import train as encoder
@@ -50,7 +51,7 @@ from latent_ofer.training.checkpoint import (
     parents_of,
 )
 from latent_ofer.training.loop import Resume
-from latent_ofer.training.recipe import Recipe, load_recipe
+from latent_ofer.training.recipe import Settings, load_recipe
 from latent_ofer.training.start import start_manifest
 from latent_ofer.weights_folder import COVERS, FORMAT
 
@@ -80,7 +81,7 @@ class Stage:
         Another stage, when it shares that one's recipe.
     """
 
-    recipe: type[Recipe]
+    recipe: type[Settings]
     needs: tuple[Need, ...]
     parents: tuple[str, ...]
     train: Callable[[Sources, Path, str, Resume], Path]
@@ -157,6 +158,7 @@ def _repair_variant(name: reconstructor.StageName) -> Stage:
 STAGES: dict[str, Stage] = {
     "mae": Stage(MaeRecipe, encoder.NEEDS, (), encoder.train_mae),
     "detector": Stage(DetectorRecipe, detector.NEEDS, (detector.PARENT,), detector.train_detector),
+    "detector_paper": Stage(paper.PaperRecipe, paper.NEEDS, paper.PARENTS, paper.train_paper),
     "detector_labelled": Stage(
         labelled.LabelledRecipe, labelled.NEEDS, (), labelled.train_labelled
     ),
@@ -208,7 +210,7 @@ BASELINES: dict[str, Stage] = {
 """What the pipeline is measured against: trained by name, never by `train_all`."""
 
 
-def stage_recipe(name: str, config: str) -> Recipe:
+def stage_recipe(name: str, config: str) -> Settings:
     """The recipe of a stage."""
     stage = STAGES[name]
     return load_recipe(stage.recipe, config, stage.recipe_of or name)

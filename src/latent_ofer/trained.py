@@ -22,6 +22,7 @@ from latent_ofer.backends.torch import built_networks
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector import train as detector
 from latent_ofer.detector import train_labelled as labelled
+from latent_ofer.detector import train_svdd as paper
 from latent_ofer.encoder import train as encoder
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.recogniser import calibration, train_cnn
@@ -43,8 +44,9 @@ def dev_auroc(sources: Sources, runs: Path, networks: Networks) -> dict[str, dic
     figures: dict[str, dict[str, float]] = dict(start["dev_auroc"]) if start else {}
     if is_trained(runs, detector.STAGE):
         figures |= load_weights(runs / detector.STAGE).about["dev_auroc"]
-    if is_trained(runs, labelled.STAGE):
-        figures[LABELLED] = load_weights(runs / labelled.STAGE).about["dev_auroc"]
+    for name, stage in ((LABELLED, labelled.STAGE), (PAPER, paper.STAGE)):
+        if is_trained(runs, stage):
+            figures[name] = load_weights(runs / stage).about["dev_auroc"]
     real = labelled.real_dev(sources)
     if real is None:
         return figures
@@ -74,12 +76,11 @@ def best_on_dev(figures: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def trained_detectors(runs: Path, config: str, mae: MaskedAutoencoder) -> dict[str, Detect]:
-    """All families by name; one of them looks through the first blocks of the encoder."""
+    """`synthetic` and `one-class`, which looks through the first blocks of the encoder."""
     families = detector.load_detector(runs, config)
     return {
         "synthetic": DetectSynthetic(families.synthetic),
         "one-class": DetectOneClass(mae, families.one_class),
-        "paper": DetectPaper(families.paper),
     }
 
 
@@ -111,6 +112,8 @@ def trained_networks(runs: Path, config: str) -> Networks:
             detectors[LABELLED] = parts.detectors[LABELLED]
         if VIEWS in parts.recognisers:
             recognisers[VIEWS] = parts.recognisers[VIEWS]
+    if parts is None or is_trained(runs, paper.STAGE) or is_trained(runs, encoder.STAGE):
+        detectors[PAPER] = DetectPaper(paper.load_paper(runs, config))
     if is_trained(runs, labelled.STAGE):
         detectors[LABELLED] = DetectLabelled(labelled.load_labelled(runs, config), True)
     if is_trained(runs, train_cnn.STAGE):

@@ -21,7 +21,7 @@ from latent_ofer.encoder import train as encoder
 from latent_ofer.training.checkpoint import load_weights
 
 STAGES = [
-    *("mae", "detector", "detector_labelled", "teacher", "reconstructor"),
+    *("mae", "detector", "detector_paper", "detector_labelled", "teacher", "reconstructor"),
     *("recogniser", "fusion", "recogniser_paper", "calibration_paper"),
 ]
 COVERS = ["cover_outlines.csv", "covers.csv"]

@@ -23,6 +23,7 @@ from latent_ofer.detector.baselines_patch_svdd import (
     PatchSVDD,
     moves,
     patch_svdd_loss,
+    windows_of_photo,
 )
 from latent_ofer.detector.baselines_svm import fit_svm
 from latent_ofer.detector.dev import read_dev
@@ -51,12 +52,13 @@ def test_gaussians_measure_mahalanobis_distances_at_each_place() -> None:
     rng = np.random.default_rng(0)
     clean = rng.normal(0, 1, (40, 3, 5)).astype(np.float32) @ rng.normal(0, 1, (5, 5))
     clean[:, 1] += 7
-    model = fit_gaussian(clean.astype(np.float32))
+    used = rng.random((40, 3)) < 0.8
+    model = fit_gaussian(clean.astype(np.float32), used)
     new = rng.normal(3, 2, (4, 3, 5)).astype(np.float32)
     scores = model(torch.from_numpy(new)).numpy()
     for face in range(4):
         for place in range(3):
-            here = clean[:, place].astype(np.float32).astype(np.float64)
+            here = clean[used[:, place], place].astype(np.float32).astype(np.float64)
             away = new[face, place] - here.mean(axis=0)
             squared = away @ np.linalg.inv(shrunk_covariance(here)) @ away
             assert scores[face, place] == pytest.approx(np.sqrt(squared), rel=1e-3)
@@ -65,7 +67,7 @@ def test_gaussians_measure_mahalanobis_distances_at_each_place() -> None:
 def test_gaussians_bear_grey_faces_whose_channels_are_equal() -> None:
     rng = np.random.default_rng(0)
     grey = rng.random((30, 2, 4, 1)).repeat(3, axis=3).reshape(30, 2, 12).astype(np.float32)
-    model = fit_gaussian(grey)
+    model = fit_gaussian(grey, np.ones((30, 2), dtype=bool))
     inside, outside = model(torch.from_numpy(grey)), model(torch.from_numpy(grey + 3))
     assert torch.isfinite(inside).all()
     assert inside.max() < outside.min()
@@ -127,16 +129,35 @@ def test_both_parts_of_the_loss_of_patch_svdd_teach_the_encoder() -> None:
     torch.manual_seed(0)
     model = PatchSVDD(4, 6, 10)
     faces = torch.rand(1, 3, 112, 112)
-    loss, figures = patch_svdd_loss(model, faces, 0.5)
+    photo = torch.ones(1, 196, dtype=torch.bool)
+    loss, figures = patch_svdd_loss(model, faces, photo, 0.5)
     assert loss.item() == pytest.approx(figures["position"] + 0.5 * figures["distance"])
     assert figures["position"] == pytest.approx(np.log(8), abs=0.2)
     optimiser = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(10):
         optimiser.zero_grad()
-        loss, later = patch_svdd_loss(model, faces, 0.5)
+        loss, later = patch_svdd_loss(model, faces, photo, 0.5)
         loss.backward()
         optimiser.step()
     assert later["position"] < figures["position"]
+
+
+def test_windows_that_touch_a_patch_which_does_not_count_teach_nothing() -> None:
+    torch.manual_seed(0)
+    model = PatchSVDD(4, 6, 10)
+    photo = torch.ones(1, 196, dtype=torch.bool)
+    photo[0, :28] = False  # the two uppermost rows: 16 px
+    faces = torch.rand(1, 3, 112, 112)
+    altered = faces.clone()
+    altered[:, :, :16] = torch.rand(1, 3, 16, 112)
+    whole = torch.ones_like(photo)
+    losses = [patch_svdd_loss(model, some, photo, 0.5)[0] for some in (faces, altered)]
+    assert torch.equal(*losses)
+    assert not torch.equal(
+        *(patch_svdd_loss(model, some, whole, 0.5)[0] for some in (faces, altered))
+    )
+    # All windows below are still there: those that begin at 16 px, four rows lost to the margin.
+    assert windows_of_photo(photo)[0].sum(1).tolist() == [0] * 5 + [27] * 22
 
 
 def test_without_scikit_learn_training_says_what_to_install_before_it_begins(
@@ -173,10 +194,11 @@ def test_thresholds_let_few_patches_of_clean_dev_faces_pass(
     dev = read_dev(sources)
     for column, kind in enumerate(KINDS):
         scores = baselines.score(dev[kind].clean)
+        photo = ~dev[kind].clean_streaks.reshape(-1, 14, 14)
         assert tuple(scores) == NAMES
         for row, name in enumerate(NAMES):
             assert scores[name].shape == (len(dev[kind].clean), 14, 14)
-            above = (scores[name] > float(baselines.thresholds[row, column])).mean()
+            above = (scores[name][photo] > float(baselines.thresholds[row, column])).mean()
             assert 0 < above <= 0.0101, (name, kind)
 
 

@@ -12,16 +12,14 @@ from torch import Tensor
 
 from archives import write_archives, write_recipes
 from latent_ofer.datasets.archives import file_sha256
-from latent_ofer.datasets.covers import TYPES, Cover, read_covers
+from latent_ofer.datasets.covers import TYPES, read_covers
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector import train_labelled as module
+from latent_ofer.detector.clean import COVERS
 from latent_ofer.detector.dev import FALSE_POSITIVES, apply, read_dev
 from latent_ofer.detector.train_labelled import (
-    COVERS,
     STAGE,
     START_PREFIX,
     RealDev,
-    clean_dev,
     face_scores,
     load_labelled,
     real_dev,
@@ -120,45 +118,6 @@ def test_thresholds_rest_on_clean_dev_faces(runs: Path, data: Path, config: str)
         scores = apply(model.probability, dev[kind].clean).numpy()[~dev[kind].clean_streaks]
         above = int((scores > float(limit)).sum())
         assert above == pytest.approx(FALSE_POSITIVES[kind] * len(scores), abs=1)
-
-
-def test_clean_dev_faces_are_those_over_which_neither_look_saw_anything(
-    data: Path, tabled: Sources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pasted = read_dev(tabled)
-    pool = tabled.pool("dev")
-    clean = clean_dev(tabled, pasted)
-    for kind, colour in (("colour", True), ("grey", False)):
-        rows = [
-            row for row, look in enumerate(LOOKS) if look == ("", "") and pool.colour[row] == colour
-        ]
-        expected = pool.batch(np.array(rows)) if rows else pasted[kind].clean
-        assert np.array_equal(clean[kind].clean, expected)
-        assert len(clean[kind].clean) == len(clean[kind].clean_streaks)
-        assert np.array_equal(clean[kind].occluded, pasted[kind].occluded)
-    assert any(len(clean[kind].clean) < len(pasted[kind].clean) for kind in clean)
-    # Without a table, the package's own is asked; of these faces it knows none.
-    unknown = Sources(data, tabled.cache)
-    for kind, faces in clean_dev(unknown, read_dev(unknown)).items():
-        assert np.array_equal(faces.clean, pasted[kind].clean)
-    known = {pool.keys[0]: Cover(frozenset(), frozenset())}
-    monkeypatch.setattr(module, "shipped_covers", lambda: known)
-    kind = "colour" if pool.colour[0] else "grey"
-    assert len(clean_dev(unknown, read_dev(unknown))[kind].clean) == 1
-
-
-def test_thresholds_rest_on_dev_faces_over_which_nothing_lies(
-    tabled: Sources, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = []
-    monkeypatch.setattr(module, "fit", lambda job, *_: job.model.state_dict())
-    monkeypatch.setattr(module, "set_thresholds", lambda model, score, dev: given.append(dev))
-    train_labelled(tabled, tmp_path, config, False)
-    (dev,) = given
-    pasted = read_dev(tabled)
-    expected = clean_dev(tabled, pasted)
-    assert all(np.array_equal(dev[kind].clean, expected[kind].clean) for kind in expected)
-    assert any(len(dev[kind].clean) < len(pasted[kind].clean) for kind in dev)
 
 
 def brightness(faces: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
@@ -37,7 +38,7 @@ class Detect(nn.Module):
     gives: tuple[str, ...] = ("scores",)
 
     @property
-    def network(self) -> RegionDetector | OneClassDetector | LatentSVDD:
+    def network(self) -> RegionDetector | OneClassDetector | LatentSVDD | DeepSVDD:
         """The family's own network."""
         raise NotImplementedError
 
@@ -116,17 +117,17 @@ class DetectOneClass(Detect):
 
 
 class DetectPaper(Detect):
-    """Latents (B, 196, D) -> distances from the centre (B, 196), Eq. 1."""
+    """Latents (B, 196, D) -> distances from the centre in radii (B, 196), Eq. 1."""
 
     reads = "latents"
 
-    def __init__(self, svdd: LatentSVDD) -> None:
+    def __init__(self, svdd: LatentSVDD | DeepSVDD) -> None:
         super().__init__()
         self.svdd = svdd
 
     @property
-    def network(self) -> LatentSVDD:
-        """Deep SVDD."""
+    def network(self) -> LatentSVDD | DeepSVDD:
+        """Fitted to clean faces alone."""
         return self.svdd
 
     def forward(self, latents: Tensor) -> Tensor:

@@ -24,11 +24,13 @@ from latent_ofer.backends.networks import (
     RecogniseViews,
 )
 from latent_ofer.backends.protocol import Floats, Mask, no_types
+from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.detector.train_labelled import LabelledRecipe
+from latent_ofer.detector.train_svdd import PaperRecipe
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.errors import WeightsError
@@ -197,15 +199,20 @@ def _detector(
 ) -> Detect:
     if name == "labelled":
         return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build(), types)
-    recipe = DetectorRecipe(**recipes["detector"])
+    if name == "paper" and "detector_paper" in recipes:
+        paper = PaperRecipe(**recipes["detector_paper"])
+        return DetectPaper(LatentSVDD(mae.dim, paper.kept, mae.grid))
+    # Before the paper's detector had a recipe of its own, its keys stood among these.
+    former = {key: value for key, value in recipes["detector"].items() if key.startswith("svdd_")}
+    recipe = DetectorRecipe(**{k: v for k, v in recipes["detector"].items() if k not in former})
     if name == "synthetic":
         return DetectSynthetic(RegionDetector(recipe.width))
     if name == "one-class":
         place = PlaceNetwork(recipe.place_width, mae.grid)
         return DetectOneClass(mae, recipe.one_class(place, mae.dim, mae.patch_size, mae.grid))
     if name == "paper":
-        sizes = (recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres)
-        return DetectPaper(LatentSVDD(mae.dim, *sizes))
+        sizes = (former[f"svdd_{key}"] for key in ("hidden", "out", "centres"))
+        return DetectPaper(DeepSVDD(mae.dim, *sizes))
     raise WeightsError(f"{path}: this version knows no detector {name!r}")
 
 

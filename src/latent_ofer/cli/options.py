@@ -33,7 +33,7 @@ Detector = Annotated[
     typer.Option(
         help="Occlusion detector: the weights' default, or one of the families by name: trained "
         "on real covers and pasted objects, on pasted objects alone, a model of clean faces "
-        "alone, the paper's deep SVDD."
+        "alone, the paper's SVDD."
     ),
 ]
 ReadBy = Annotated[

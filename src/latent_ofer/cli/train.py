@@ -13,6 +13,7 @@ from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 StageName = Literal[
     "mae",
     "detector",
+    "detector_paper",
     "detector_labelled",
     "teacher",
     "reconstructor",

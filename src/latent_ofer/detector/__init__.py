@@ -1,1 +1,1 @@
-"""Which patches hide the face: the paper's deep SVDD, and a light network of our own."""
+"""Which patches hide the face: the paper's SVDD, one of clean faces, and two light networks."""

@@ -18,7 +18,9 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector.baselines_gaussian import PositionGaussian, fit_gaussian
 from latent_ofer.detector.baselines_patch_svdd import PatchSVDD, patch_svdd_loss
 from latent_ofer.detector.baselines_svm import OneClassSVM, fit_svm
+from latent_ofer.detector.clean import clean_faces
 from latent_ofer.detector.dev import AT_ONCE, FALSE_POSITIVES, DevFaces, apply, read_dev
+from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
@@ -27,9 +29,8 @@ from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "detector_baselines"
-NEEDS: tuple[Need, ...] = ("faces", "objects")
+NEEDS: tuple[Need, ...] = ("faces", "objects", "covers")
 PARENTS = ("mae",)
-KINDS = ("colour", "grey")
 NAMES = ("one_class_svm", "patch_svdd", "gaussian_pixels", "gaussian_latents")
 """In the order of the table."""
 
@@ -38,7 +39,7 @@ class DetectorBaselinesRecipe(Recipe):
     """Recipe of all four; what every recipe has is for Patch-SVDD, the only one with steps."""
 
     faces: int = Field(ge=2)
-    """Clean training faces that all four are fitted to."""
+    """Clean training faces of each kind that all four are fitted to."""
     svm_latents: int = Field(ge=2)
     """Drawn from all latents of the faces."""
     svm_nu: float = Field(gt=0, lt=1)
@@ -129,20 +130,21 @@ def train_detector_baselines(sources: Sources, runs: Path, config: str, resume: 
     recipe = load_recipe(DetectorBaselinesRecipe, config, STAGE)
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
     mae = load_mae(runs, config)
-    dev, pool = read_dev(sources), sources.pool("train")
-    rows = np.random.default_rng(recipe.seed).permutation(len(pool))[: recipe.faces]
-    faces = pool.batch(rows)
-    patch_svdd = _train_patch_svdd(runs / STAGE, recipe, faces, dev, str(about), resume)
-    pixels = fit_gaussian(apply(pixel_vectors, faces).numpy())
+    dev = read_dev(sources)
+    kinds = [clean_faces(sources, kind, recipe.faces, recipe.seed) for kind in KINDS]
+    faces = np.concatenate([some.pixels for some in kinds])
+    photo = np.concatenate([some.photo for some in kinds])
+    patch_svdd = _train_patch_svdd(runs / STAGE, recipe, faces, photo, dev, str(about), resume)
+    pixels = fit_gaussian(apply(pixel_vectors, faces).numpy(), photo)
     latents = apply(lambda part: mae.encode(part)[:, 1:], faces)
-    every = latents.flatten(0, 1)
+    every = latents[torch.from_numpy(photo)]
     svm = fit_svm(
         every[_drawn(len(every), recipe.svm_latents, recipe.seed)].numpy(),
         recipe.svm_nu,
         recipe.svm_gamma,
     )
     baselines = DetectorBaselines(
-        mae, svm, patch_svdd, pixels, fit_gaussian(latents.numpy())
+        mae, svm, patch_svdd, pixels, fit_gaussian(latents.numpy(), photo)
     ).eval()
     set_baseline_thresholds(baselines, dev)
     about["dev_auroc"] = dev_auroc(baselines, dev)
@@ -170,22 +172,23 @@ def _train_patch_svdd(
     run: Path,
     recipe: DetectorBaselinesRecipe,
     faces: NDArray[np.uint8],
+    photo: NDArray[np.bool_],
     dev: dict[str, DevFaces],
     identity: str,
     resume: Resume,
 ) -> PatchSVDD:
     torch.manual_seed(recipe.seed)
-    patches = len(faces) * 196
-    in_bank = _drawn(patches, recipe.patch_bank, recipe.seed)
+    used = torch.from_numpy(np.flatnonzero(photo))
+    in_bank = used[_drawn(len(used), recipe.patch_bank, recipe.seed)]
     model = PatchSVDD(recipe.patch_width, recipe.patch_out, len(in_bank))
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Tensor]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         for chosen in shuffled(len(faces), recipe, rng):
-            yield to_tensor(faces[chosen])
+            yield to_tensor(faces[chosen]), torch.from_numpy(photo[chosen])
 
-    def loss(net: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(net, PatchSVDD)
-        return patch_svdd_loss(net, batch, recipe.patch_compactness)
+        return patch_svdd_loss(net, *batch, recipe.patch_compactness)
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, PatchSVDD)
@@ -205,8 +208,9 @@ def _train_patch_svdd(
 def set_baseline_thresholds(baselines: DetectorBaselines, dev: dict[str, DevFaces]) -> None:
     """Let `FALSE_POSITIVES` of the patches of clean dev faces lie above, grey and colour apart."""
     for column, kind in enumerate(KINDS):
+        photo = ~dev[kind].clean_streaks.reshape(-1, baselines.mae.grid, baselines.mae.grid)
         for row, scores in enumerate(baselines.score(dev[kind].clean).values()):
-            baselines.thresholds[row, column] = threshold_at(scores, FALSE_POSITIVES[kind])
+            baselines.thresholds[row, column] = threshold_at(scores[photo], FALSE_POSITIVES[kind])
 
 
 def dev_auroc(

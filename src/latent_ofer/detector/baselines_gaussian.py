@@ -38,11 +38,11 @@ class PositionGaussian(nn.Module):
         return out
 
 
-def fit_gaussian(vectors: NDArray[np.float32]) -> PositionGaussian:
-    """Mean and covariance of clean faces (n, N, D), each place on its own and in float64."""
+def fit_gaussian(vectors: NDArray[np.float32], used: NDArray[np.bool_]) -> PositionGaussian:
+    """Mean and covariance of clean faces (n, N, D), where `used` (n, N), each place on its own."""
     model = PositionGaussian(*vectors.shape[1:])
     for place in range(vectors.shape[1]):
-        here = vectors[:, place].astype(np.float64)
+        here = vectors[used[:, place], place].astype(np.float64)
         factor = np.linalg.cholesky(shrunk_covariance(here))
         model.mean[place] = torch.from_numpy(here.mean(axis=0))
         model.whitening[place] = torch.from_numpy(np.linalg.inv(factor))

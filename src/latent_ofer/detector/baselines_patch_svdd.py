@@ -82,7 +82,7 @@ class PatchSVDD(nn.Module):
 
 
 def patch_svdd_loss(
-    model: PatchSVDD, faces: Tensor, compactness: float
+    model: PatchSVDD, faces: Tensor, photo: Tensor, compactness: float
 ) -> tuple[Tensor, dict[str, float]]:
     """Relative position, plus `compactness` times the squared distance of overlapping windows.
 
@@ -90,6 +90,8 @@ def patch_svdd_loss(
     ----------
     faces : (B, 3, 112, 112) float in [0, 1]
         Clean.
+    photo : (B, 196) bool
+        Patches that count: windows that touch another one are left out.
 
     Returns
     -------
@@ -98,16 +100,27 @@ def patch_svdd_loss(
         Both parts, and the share of right answers about the position.
     """
     features = model.windows(faces)
-    distance = moves(features, OVERLAPPING).square().sum(-1).mean()
-    logits = model.position(moves(features, APART)[:, :, ::2, ::2])
-    which = torch.arange(len(NEIGHBOURS)).view(-1, 1, 1, 1).expand(logits.shape[:-1])
-    position = F.cross_entropy(logits.flatten(0, -2), which.flatten())
+    left_out = (~windows_of_photo(photo)).float()[..., None]
+    # Of a pair, the difference is 0 where both windows count, and both must.
+    near = (left_out[:, 1:-1, 1:-1] + moves(left_out, OVERLAPPING).abs() == 0)[..., 0]
+    distance = moves(features, OVERLAPPING).square().sum(-1)[near].mean()
+    apart = (left_out[:, 3:-3, 3:-3] + moves(left_out, APART).abs() == 0)[:, :, ::2, ::2, 0]
+    logits = model.position(moves(features, APART)[:, :, ::2, ::2])[apart]
+    which = torch.arange(len(NEIGHBOURS)).view(-1, 1, 1, 1).expand(apart.shape)[apart]
+    position = F.cross_entropy(logits, which)
     figures = {
         "position": float(position.detach()),
         "distance": float(distance.detach()),
         "position_accuracy": float((logits.argmax(-1) == which).float().mean()),
     }
     return position + compactness * distance, figures
+
+
+def windows_of_photo(photo: Tensor) -> Tensor:
+    """Windows all of whose patches count: (B, 196) bool -> (B, 27, 27)."""
+    cells = (~photo).float().unflatten(1, (14, 14))[:, None].repeat_interleave(2, 2)
+    cells = F.pad(cells.repeat_interleave(2, 3), (1,) * 4, mode="replicate")
+    return F.max_pool2d(cells, 4, 1)[:, 0] == 0
 
 
 def moves(features: Tensor, step: int) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.one_class import OneClassDetector
+from latent_ofer.detector.clean import clean_rows, known_covers
+from latent_ofer.detector.one_class import KINDS, OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.svdd import LatentSVDD
@@ -29,13 +30,13 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class DevFaces:
-    """Dev faces of one kind.
+    """Dev faces of one kind over which nothing lies, where that is known.
 
     Attributes
     ----------
     clean : (n, 112, 112, 3) uint8
     clean_streaks : (n, N) bool
-        Patches of these that show the replicated border of a photo.
+        Patches of these that show the replicated border of a photo: left out everywhere.
     occluded : (m, 112, 112, 3) uint8
         The first of them under the *Objects* protocol, with categories kept from training.
     covered : (m, 112, 112) bool
@@ -47,35 +48,31 @@ class DevFaces:
     covered: NDArray[np.bool_]
 
     def auroc(self, scores: NDArray[np.float32]) -> float:
-        """Of scores (m, N) of the occluded faces, patches pooled; border patches left out."""
+        """Of scores (m, N) of the occluded faces, patches pooled.
+
+        Border patches, of objects and of photos, are left out.
+        """
         scored = ~border_patches(self.covered).reshape(len(self.covered), -1)
+        scored &= ~self.clean_streaks[: len(self.covered)]
         hidden = occluded_patches(self.covered).reshape(len(self.covered), -1)
         return auroc(scores[scored], hidden[scored])
 
 
 def read_dev(sources: Sources) -> dict[str, DevFaces]:
-    """Dev faces of both kinds: "colour", and "grey" with the grey photos among them."""
+    """Dev faces of both kinds, "colour" and "grey"; see `clean_rows`."""
     pool, cutouts = sources.pool("dev"), sources.cutouts("dev")
-    order = np.random.default_rng(DEV_SEED).permutation(len(pool))
-    streaks = pool.borders
-    kinds = {}
-    for kind in ("colour", "grey"):
-        rows = _rows_of(kind, pool, order)
+    covers, kinds = known_covers(sources), {}
+    for kind in KINDS:
+        rows = clean_rows(kind, pool, covers, DEV_SEED)[:CLEAN_FACES]
         faces = _faces_of(kind, pool, rows)
         copies = [protocol_copy(face, cutouts, DEV_SEED) for face in faces[:OCCLUDED_FACES]]
         kinds[kind] = DevFaces(
             np.stack([resized(face.image) for face in faces]),
-            streaks[rows],
+            pool.take(rows).borders,
             np.stack([pasted for pasted, _, _ in copies]),
             np.stack([covered for _, covered, _ in copies]),
         )
     return kinds
-
-
-def _rows_of(kind: str, pool: FacePool, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first faces of a kind; faces of the other kind where the sets hold none of it."""
-    of_kind = order[pool.colour[order] == (kind == "colour")]
-    return (of_kind if len(of_kind) else order)[:CLEAN_FACES]
 
 
 def _faces_of(kind: str, pool: FacePool, rows: NDArray[np.int64]) -> list[Native]:

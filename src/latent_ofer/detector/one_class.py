@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from latent_ofer.detector.blur import blurred
 from latent_ofer.detector.place import PlaceNetwork
 
 KINDS = ("colour", "grey")
@@ -108,7 +109,7 @@ class OneClassDetector(nn.Module):
         opinions = self.opinions(faces, early)
         standard = (opinions - self.centre[:, :, None]) / self.scale[:, :, None]
         added = standard.clamp(*CLIPPED).sum(0)
-        return self._blurred(torch.where(grey, added[1], added[0]))
+        return blurred(torch.where(grey, added[1], added[0]), self.grid, SIGMA)
 
     def opinions(self, faces: Tensor, early: Tensor) -> Tensor:
         """Both opinions for either kind, not calibrated: as `forward` -> (2, 2, B, N)."""
@@ -131,11 +132,3 @@ class OneClassDetector(nn.Module):
         anywhere = (vectors - self.any_mean[kind]) @ self.any_whitening[kind].mT
         far_here = here.square().sum(-1).T.clamp(min=1e-6).log()
         return far_here - COMPLEXITY * anywhere.square().sum(-1).clamp(min=1e-6).log()
-
-    def _blurred(self, scores: Tensor) -> Tensor:
-        weights = torch.exp(-(torch.arange(-2, 3, device=scores.device) ** 2) / (2 * SIGMA**2))
-        kernel = torch.outer(weights, weights) / weights.sum() ** 2
-        padded = F.pad(
-            scores.unflatten(1, (1, self.grid, self.grid)), (2, 2, 2, 2), mode="replicate"
-        )
-        return F.conv2d(padded, kernel[None, None].to(scores.dtype)).flatten(1)

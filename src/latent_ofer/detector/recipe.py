@@ -1,4 +1,4 @@
-"""What the training of the detectors is told."""
+"""What the training of `synthetic` and `one-class` is told."""
 
 from pydantic import Field
 
@@ -9,10 +9,10 @@ from latent_ofer.training.recipe import Recipe
 
 
 class DetectorRecipe(Recipe):
-    """Recipe of all detectors.
+    """Recipe of `synthetic` and `one-class`.
 
-    The keys that start with place and gaussian are those of the `one-class` detector, those with
-    svdd the paper's; all others are the `synthetic` one's.
+    The keys that start with place and gaussian are those of the `one-class` detector, all others
+    are the `synthetic` one's.
     """
 
     width: int = Field(ge=8, multiple_of=4)
@@ -36,14 +36,6 @@ class DetectorRecipe(Recipe):
     """Dimensions of the Gaussians."""
     gaussian_blocks: int = Field(default=2, ge=0)
     """Blocks of the encoder that their latents have been through."""
-    svdd_faces: int = Field(ge=1)
-    svdd_hidden: int = Field(ge=1)
-    svdd_out: int = Field(ge=1)
-    svdd_centres: int = Field(default=196, ge=1)
-    svdd_epochs: int = Field(ge=1)
-    svdd_learning_rate: float = Field(gt=0)
-    svdd_lambda: float = Field(ge=0)
-    svdd_nu: float = Field(gt=0, lt=1)
 
     @property
     def mix(self) -> Mix:
@@ -79,26 +71,12 @@ class DetectorRecipe(Recipe):
         shared = {key: getattr(self, key) for key in Recipe.model_fields}
         return Recipe(**(shared | {"epochs": epochs}))
 
-    @property
-    def svdd(self) -> Recipe:
-        """What the loop needs for the paper's detector; the decay is in the loss itself."""
-        return Recipe(
-            seed=self.seed,
-            epochs=self.svdd_epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.svdd_learning_rate,
-            weight_decay=0,
-            warmup=self.warmup,
-            average=self.average,
-            bf16=False,
-        )
-
     def only(self, keys: frozenset[str]) -> dict[str, object]:
         """Some of the values."""
         return self.model_dump(include=set(keys))
 
 
-OWN = ("place_", "gaussian_", "svdd_")
+OWN = ("place_", "gaussian_")
 SYNTHETIC_KEYS = frozenset(key for key in DetectorRecipe.model_fields if not key.startswith(OWN))
 """What the `synthetic` detector is trained by."""
 PLACE_KEYS = frozenset({*Recipe.model_fields, "place_width", "place_epochs"} - {"epochs"})

@@ -1,93 +1,78 @@
-"""The paper's detector: deep SVDD on the encoder's latents (paper, 3.1, Eq. 1)."""
-
-from collections.abc import Iterable
+"""The paper's detector: one-class SVDD on the encoder's latents (paper, 3.1, Eq. 1)."""
 
 import torch
 from torch import Tensor, nn
 
-CENTRE_MIN = 0.1
+from latent_ofer.detector.blur import blurred
+
+SIGMA = 1.0
+"""Of a patch's neighbourhood, in patches."""
 
 
 class LatentSVDD(nn.Module):
-    """Distance of each latent from what clean faces give (Eq. 1).
+    """Distance of each latent from what clean faces give (Eq. 1), in units of the radius R.
+
+    Phi is linear, one map W_p for each place p of the face, of the latent less its mean there:
+    ``Phi(x) = W_p (P x - m_p)``, with the centre c = 0 for all places, and P a fixed random
+    projection. Eq. 1 alone is least where Phi maps everything to c. So the volume of Phi, the
+    product of all |det W_p|, is held fixed; then the minimum, weight decay lambda included, has a
+    closed form (see `train_svdd`), and is a whitening: all that clean faces do at a place weighs
+    alike. What is measured is a patch with its neighbours, weighted by a Gaussian, because objects
+    are larger than a patch, and in units of the face's own root mean square, because some faces
+    are unlike others all over.
 
     Parameters
     ----------
     dim : int
-        Of the latents.
-    hidden, out : int
-        Widths of the three layers of Phi: dim -> hidden -> hidden -> out. No biases, which
-        could map everything to the centre (collapse).
-    centres : int
-        1 as in Eq. 1, or one for each place of the grid.
+        D of the latents.
+    kept : int
+        K, dimensions after the projection.
+    grid : int
+        N = grid^2 places.
 
     Attributes
     ----------
-    centre : (centres, out) buffer
-        Never trained.
+    projection : (D, K) buffer
+        P.
+    mean : (N, K) buffer
+    weights : (N, K, K) buffer
+        W of each place.
     radius : scalar buffer
-        The (1 - nu) quantile of the distances of clean training latents.
+        R, the (1 - nu) quantile of the distances of clean training latents.
     threshold_colour, threshold_grey : scalar buffers
-        Distance above which a patch counts as hidden.
+        Score above which a patch counts as hidden where few false alarms are wanted; by the
+        paper's own rule it is hidden above 1.
     """
 
-    centre: Tensor
+    projection: Tensor
+    mean: Tensor
+    weights: Tensor
     radius: Tensor
     threshold_colour: Tensor
     threshold_grey: Tensor
 
-    def __init__(self, dim: int, hidden: int, out: int, centres: int = 1) -> None:
+    def __init__(self, dim: int, kept: int, grid: int = 14) -> None:
         super().__init__()
-        self.phi = nn.Sequential(
-            nn.Linear(dim, hidden, bias=False),
-            nn.LeakyReLU(0.1),
-            nn.Linear(hidden, hidden, bias=False),
-            nn.LeakyReLU(0.1),
-            nn.Linear(hidden, out, bias=False),
-        )
-        self.register_buffer("centre", torch.zeros(centres, out))
-        self.register_buffer("radius", torch.tensor(0.0))
+        self.grid = grid
+        self.register_buffer("projection", torch.zeros(dim, kept))
+        self.register_buffer("mean", torch.zeros(grid**2, kept))
+        self.register_buffer("weights", torch.zeros(grid**2, kept, kept))
+        self.register_buffer("radius", torch.tensor(1.0))
         self.register_buffer("threshold_colour", torch.tensor(0.0))
         self.register_buffer("threshold_grey", torch.tensor(0.0))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Distances ||Phi(x; W) - c||, not squared: latents (B, N, D) -> (B, N)."""
-        out: Tensor = self.phi(latents) - self.centre
-        return out.square().sum(-1).sqrt()
+        """||Phi(x) - c|| / R of each patch with its neighbours: latents (B, N, D) -> (B, N)."""
+        return self.distances(latents) / self.radius
 
-    @torch.no_grad()
-    def set_centre(self, batches: Iterable[Tensor]) -> None:
-        """Put each centre at the mean of one pass over clean latents, batches of (B, N, D).
+    def distances(self, latents: Tensor) -> Tensor:
+        """||Phi(x) - c||, not squared: latents (B, N, D) -> (B, N)."""
+        squared = self.phi(latents).square().sum(-1)
+        own = squared / squared.mean(1, keepdim=True).clamp(min=1e-12)
+        out: Tensor = blurred(own, self.grid, SIGMA).sqrt()
+        return out
 
-        Components nearer to zero than 0.1 are pushed to +-0.1: zero weights would reach a
-        centre of zeros.
-        """
-        total, count = torch.zeros(()), 0
-        for latents in batches:
-            total = total + self.phi(latents).sum(0)
-            count += len(latents)
-        mean = total / count
-        if len(self.centre) == 1:
-            mean = mean.mean(0, keepdim=True)
-        sign = torch.where(mean < 0, -1.0, 1.0)
-        self.centre.copy_(torch.where(mean.abs() < CENTRE_MIN, sign * CENTRE_MIN, mean))
-
-
-def svdd_loss(model: LatentSVDD, latents: Tensor, decay: float) -> Tensor:
-    """Eq. 1: mean squared distance to the centre plus lambda / 2 times the squared weights.
-
-    Parameters
-    ----------
-    model : LatentSVDD
-    latents : (B, N, D)
-        Of clean faces.
-    decay : float
-        lambda.
-
-    Returns
-    -------
-    scalar
-    """
-    distance: Tensor = (model.phi(latents) - model.centre).square().sum(-1).mean()
-    weights = torch.stack([weight.square().sum() for weight in model.phi.parameters()]).sum()
-    return distance + decay / 2 * weights
+    def phi(self, latents: Tensor) -> Tensor:
+        """Each patch by itself: latents (B, N, D) -> (B, N, K)."""
+        centred = (latents @ self.projection - self.mean).transpose(0, 1)
+        return (centred @ self.weights.mT).transpose(0, 1)

@@ -1,4 +1,4 @@
-"""Training of all detectors; one file of weights holds them."""
+"""Training of `synthetic` and `one-class`; one file of weights holds both."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,33 +12,29 @@ from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import PLACE_KEYS, SYNTHETIC_KEYS, DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
-from latent_ofer.detector.svdd import LatentSVDD
 from latent_ofer.detector.train_one_class import fit_one_class, train_place
 from latent_ofer.detector.train_regions import train_regions
-from latent_ofer.detector.train_svdd import train_svdd
 from latent_ofer.encoder.train import MaeRecipe, load_mae
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.loop import Resume
 from latent_ofer.training.recipe import load_recipe
 
 STAGE = "detector"
-PAPER_RUN = "detector_paper"
-NEEDS: tuple[Need, ...] = ("faces", "objects")
+NEEDS: tuple[Need, ...] = ("faces", "objects", "covers")
 PARENT = "mae"
 PLACE_RUN = "detector_place"
 
 
 @dataclass(frozen=True)
 class Detectors:
-    """The three families, in evaluation mode, frozen."""
+    """Both families, in evaluation mode, frozen."""
 
     synthetic: RegionDetector
     one_class: OneClassDetector
-    paper: LatentSVDD
 
 
 def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    """Train the detectors; returns the path of their weights."""
+    """Train both; returns the path of their weights."""
     recipe = load_recipe(DetectorRecipe, config, STAGE)
     about = describe(recipe, sources.digests(*NEEDS), runs, (PARENT,))
     dev = read_dev(sources)
@@ -51,14 +47,12 @@ def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) ->
     place = train_place(sources, runs / PLACE_RUN, recipe, dev, identity, resume)
     mae = load_mae(runs, config)
     one_class = fit_one_class(sources, mae, place, recipe, dev)
-    svdd = train_svdd(sources, mae, runs / PAPER_RUN, recipe, dev, str(about), resume)
     scores: dict[str, Callable[[Tensor], Tensor]] = {
         "synthetic": regions.probability,
         "one-class": lambda x: one_class(x, mae.encode_early(x, one_class.blocks)),
-        "paper": lambda x: svdd(mae.encode(x)[:, 1:]),
     }
     about["dev_auroc"] = {name: dev_figures(score, dev) for name, score in scores.items()}
-    models = {"regions": regions, "one_class": one_class, "svdd": svdd}
+    models = {"regions": regions, "one_class": one_class}
     tensors = {
         f"{prefix}.{name}": value
         for prefix, model in models.items()
@@ -68,7 +62,7 @@ def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) ->
 
 
 def load_detector(runs: Path, config: str) -> Detectors:
-    """All trained detectors."""
+    """Both as trained."""
     weights = load_weights(runs / STAGE)
     check_fresh(weights, runs)
     recipe = load_recipe(DetectorRecipe, config, STAGE)
@@ -77,12 +71,10 @@ def load_detector(runs: Path, config: str) -> Detectors:
     detectors = Detectors(
         RegionDetector(recipe.width),
         recipe.one_class(PlaceNetwork(recipe.place_width, grid), dim, encoder.patch_size, grid),
-        LatentSVDD(dim, recipe.svdd_hidden, recipe.svdd_out, recipe.svdd_centres),
     )
     models: dict[str, nn.Module] = {
         "regions": detectors.synthetic,
         "one_class": detectors.one_class,
-        "svdd": detectors.paper,
     }
     for prefix, model in models.items():
         model.load_state_dict(_without_prefix(weights.tensors, f"{prefix}."))

@@ -1,7 +1,6 @@
 """Training of the `labelled` detector: on real covers that were looked at, and on pasted ones."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor, nn
 from latent_ofer.datasets.covers import TYPES, Cover, read_covers, shipped_covers, shipped_outlines
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.detector.dev import DevFaces, apply, dev_figures, read_dev, set_thresholds
+from latent_ofer.detector.clean import COVERS
+from latent_ofer.detector.dev import apply, dev_figures, read_dev, set_thresholds
 from latent_ofer.detector.labelled import Batch, LabelledFaces, Shares, labelled_loss
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
@@ -28,7 +28,6 @@ STAGE = "detector_labelled"
 NEEDS: tuple[Need, ...] = ("faces", "objects", "covers")
 START_PREFIX = "labelled."
 """Of this network's tensors in released weights."""
-COVERS = "ferplus_occlusions.csv"
 FACE_RANK = 4
 """A face counts as covered by the score of its fourth highest patch."""
 DEV_REAL = 1000
@@ -108,7 +107,7 @@ def train_labelled(sources: Sources, runs: Path, config: str, resume: Resume) ->
     job = Job(runs / STAGE, model, batches, steps, loss, dev, str(about))
     model.load_state_dict(fit(job, recipe, resume))
     model.eval()
-    set_thresholds(model, model.probability, clean_dev(sources, pasted))
+    set_thresholds(model, model.probability, pasted)
     about["dev_auroc"] = dev_figures(model.probability, pasted)
     return save_weights(runs / STAGE, model.state_dict(), about)
 
@@ -117,21 +116,6 @@ def real_dev(sources: Sources) -> "RealDev | None":
     """Dev faces whose covers are known; None where there is no table of them beside the data."""
     path = sources.data / COVERS
     return RealDev(sources.pool("dev"), read_covers(path, "dev")) if path.exists() else None
-
-
-def clean_dev(sources: Sources, pasted: dict[str, DevFaces]) -> dict[str, DevFaces]:
-    """Dev faces with thresholds resting on those that nothing covers, where that is known."""
-    pool, path = sources.pool("dev"), sources.data / COVERS
-    covers = shipped_covers() | (read_covers(path, "dev") if path.exists() else {})
-    known = [covers.get(face) for face in pool.keys]
-    clean = np.array([cover is not None and not cover.named for cover in known])
-    kinds = dict(pasted)
-    for kind, colour in (("colour", True), ("grey", False)):
-        rows = np.flatnonzero(clean & (pool.colour == colour))
-        if len(rows):
-            streaks = pool.take(rows).borders
-            kinds[kind] = replace(pasted[kind], clean=pool.batch(rows), clean_streaks=streaks)
-    return kinds
 
 
 class RealDev:

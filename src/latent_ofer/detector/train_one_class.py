@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
+from latent_ofer.detector.clean import clean_faces
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
 from latent_ofer.detector.place import PlaceNetwork, elsewhere, place_loss, relit, shifted
@@ -93,22 +94,19 @@ def fit_one_class(
     def early(faces: Tensor) -> Tensor:
         return mae.encode_early(faces, recipe.gaussian_blocks)
 
-    pool = sources.pool("train")
-    streaks = pool.borders
     model = recipe.one_class(place, mae.dim, mae.patch_size, mae.grid).eval()
-    rng = np.random.default_rng(recipe.seed)
-    order = rng.permutation(len(pool))
-    some = apply(lambda x: model.features(x, early(x)), pool.batch(order[:SCALED_BY]))
+    clean = [clean_faces(sources, kind, recipe.gaussian_faces, recipe.seed) for kind in KINDS]
+    some = np.concatenate([faces.pixels[: SCALED_BY // len(KINDS)] for faces in clean])
+    features = apply(lambda x: model.features(x, early(x)), some)
     length, kept = model.projection.shape
-    axes = np.linalg.qr(rng.standard_normal((length, kept)))[0]
+    noise = np.random.default_rng(recipe.seed).standard_normal((length, kept))
+    axes = np.linalg.qr(noise)[0]
     model.projection.copy_(
-        torch.from_numpy(axes / (some.flatten(0, 1).std(0).numpy()[:, None] + 1e-6))
+        torch.from_numpy(axes / (features.flatten(0, 1).std(0).numpy()[:, None] + 1e-6))
     )
     for number, kind in enumerate(KINDS):
-        of_kind = order[pool.colour[order] == (kind == "colour")]
-        rows = (of_kind if len(of_kind) else order)[: recipe.gaussian_faces]
-        vectors = apply(lambda x: model.vectors(x, early(x)), pool.batch(rows)).numpy()
-        _fit_gaussians(model, number, vectors, ~streaks[rows])
+        vectors = apply(lambda x: model.vectors(x, early(x)), clean[number].pixels).numpy()
+        _fit_gaussians(model, number, vectors, clean[number].photo)
         faces = dev[kind]
         # The batch comes first in what `apply` joins.
         opinions = apply(lambda x: model.opinions(x, early(x)).permute(2, 1, 0, 3), faces.clean)

@@ -14,12 +14,20 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.encoder.vit import Stem
-from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
+from latent_ofer.training.checkpoint import (
+    check_fresh,
+    describe,
+    is_trained,
+    load_weights,
+    save_weights,
+)
 from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
 STAGE = "mae"
+PREFIX = "mae."
+"""Of the tensors in released weights."""
 NEEDS: tuple[Need, ...] = ("faces",)
 DEV_FACES = 512
 DEV_KEPT_SHARE = 0.7
@@ -95,7 +103,7 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
     recipe = load_recipe(MaeRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
     model = recipe.build()
-    start_from(model, "mae.", runs)
+    start_from(model, PREFIX, runs)
     pool, dev_pool = sources.pool("train"), sources.pool("dev")
     rng = np.random.default_rng(0)
     dev_rows = rng.permutation(len(dev_pool))[:DEV_FACES]
@@ -136,9 +144,10 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
 
 
 def load_mae(runs: Path, config: str) -> MaskedAutoencoder:
-    """The trained autoencoder, in evaluation mode, frozen."""
-    weights = load_weights(runs / STAGE)
-    check_fresh(weights, runs)
+    """The trained autoencoder, or that of the start weights; in evaluation mode, frozen."""
     model = load_recipe(MaeRecipe, config, STAGE).build()
-    model.load_state_dict(weights.tensors)
+    if is_trained(runs, STAGE) or not start_from(model, PREFIX, runs):
+        weights = load_weights(runs / STAGE)
+        check_fresh(weights, runs)
+        model.load_state_dict(weights.tensors)
     return model.eval().requires_grad_(False)

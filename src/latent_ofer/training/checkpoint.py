@@ -16,7 +16,7 @@ from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.dev_split import DEV_RULE
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.files import whole_file
-from latent_ofer.training.recipe import Recipe
+from latent_ofer.training.recipe import Settings
 
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
@@ -83,8 +83,17 @@ def load_weights(run: Path) -> Weights:
 
 
 def parents_of(runs: Path, *stages: str) -> dict[str, str]:
-    """SHA-256 of the finished weights of the stages that another one is trained on."""
-    return {stage: file_sha256(load_weights(runs / stage).path) for stage in stages}
+    """SHA-256 of the finished weights of the stages that another one is trained on.
+
+    What has not been trained in `runs` comes from the start weights, where there are any.
+    """
+    start = start_digest(runs)
+    return {
+        stage: start
+        if start is not None and not is_trained(runs, stage)
+        else file_sha256(load_weights(runs / stage).path)
+        for stage in stages
+    }
 
 
 def is_trained(runs: Path, stage: str) -> bool:
@@ -99,7 +108,7 @@ def start_digest(runs: Path) -> str | None:
 
 
 def describe(
-    recipe: Recipe, data: Mapping[str, str], runs: Path, parents: Iterable[str]
+    recipe: Settings, data: Mapping[str, str], runs: Path, parents: Iterable[str]
 ) -> dict[str, Any]:
     """What a stage is trained on: hashes of its recipe, data, parents and start; the rule of dev.
 

@@ -13,12 +13,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from latent_ofer.errors import RecipeError
 
 
-class Recipe(BaseModel):
+class Settings(BaseModel):
     """What every stage's recipe has; a stage adds its own keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 0
+
+    def digest(self) -> str:
+        """SHA-256 of the recipe's content."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Recipe(Settings):
+    """Recipe of a stage that is trained in steps."""
+
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     epoch_images: int | None = Field(default=None, ge=1)
@@ -31,13 +41,8 @@ class Recipe(BaseModel):
     """Decay of the running average of the weights, which is what ships."""
     bf16: bool = True
 
-    def digest(self) -> str:
-        """SHA-256 of the recipe's content."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
 
-
-R = TypeVar("R", bound=Recipe)
+R = TypeVar("R", bound=Settings)
 
 
 def load_recipe(kind: type[R], config: str, stage: str) -> R:
@@ -73,7 +78,7 @@ def load_recipe(kind: type[R], config: str, stage: str) -> R:
         raise RecipeError(f"{path}: {_explain(error, kind)}") from error
 
 
-def _explain(error: ValidationError, kind: type[Recipe]) -> str:
+def _explain(error: ValidationError, kind: type[Settings]) -> str:
     # A misspelt key is also a missing one; what was written explains more than what was not.
     first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
