@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter
 from torch.utils.flop_counter import FlopCounterMode
 
 from latent_ofer.backends.torch import load_networks
@@ -122,7 +121,11 @@ def pipeline_complexity(weights: Path | None, detector: DetectorName) -> Pipelin
         "encoder": [
             value for name, value in networks.mae.named_parameters() if not name.startswith(DECODER)
         ],
-        "detector": list(detects.network.parameters()),
+        # What is fitted in closed form is kept as buffers; statistics of batches are vectors.
+        "detector": [
+            *detects.network.parameters(),
+            *(fitted for fitted in detects.network.buffers() if fitted.ndim > 1),
+        ],
         "repair": list(networks.reconstructor.parameters()),
         "recogniser": list(reads.parameters()),
     }
@@ -167,7 +170,7 @@ def baseline_complexity(name: BaselineName, config: str) -> Complexity:
     return Complexity(numbers_in(network.parameters()), flops_of(network, faces))
 
 
-def numbers_in(parameters: Iterable[Parameter]) -> int:
+def numbers_in(parameters: Iterable[Tensor]) -> int:
     """How many numbers; parameters that several networks share count once."""
     return sum({id(each): each.numel() for each in parameters}.values())
 

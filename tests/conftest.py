@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from archives import Trained, write_archives, write_recipes
 from browser import chromium, running_browser
+from latent_ofer.encoder.masks import HoleBank
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -21,6 +22,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes says on a busy machine nothing of the code.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_holes() -> Iterator[None]:
+    """A bank of all 4,000 holes takes seconds to draw, and each training draws one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HoleBank.__init__, "__defaults__", (10,))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """Training of the recogniser's CNN: what it sees, and a tiny training from end to end."""
 
 import json
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.errors import WeightsError
-from latent_ofer.recogniser import train_cnn as train_cnn_module
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
 from latent_ofer.recogniser.train_cnn import (
     STAGE,
@@ -44,14 +41,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_recipes(tmp_path_factory.mktemp("recipes")))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_holes() -> Iterator[None]:
-    """A bank of all 4,000 holes takes seconds to draw."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_cnn_module, "HoleBank", partial(HoleBank, each=10))
-        yield
 
 
 @pytest.fixture(scope="module")

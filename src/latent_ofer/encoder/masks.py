@@ -36,12 +36,12 @@ def irregular_order(rng: Generator, grid: int) -> Order:
 
     def stroke() -> NDArray[np.int64]:
         point, heading = rng.uniform(0, grid, 2), rng.uniform(0, 2 * np.pi)
-        radius, cells = rng.uniform(0.4, 1.1), []
-        for _ in range(int(rng.integers(4, 16))):
-            cells.append(_disc(point, radius, grid))
-            heading += rng.normal(0, 0.5)
+        radius, points = rng.uniform(0.4, 1.1), []
+        for turn in rng.normal(0, 0.5, int(rng.integers(4, 16))).tolist():
+            points.append(point)
+            heading += turn
             point = np.clip(point + [np.sin(heading), np.cos(heading)], 0, grid - 0.01)
-        return np.concatenate(cells)
+        return _discs(np.array(points), radius, grid)
 
     return _until_full(stroke, rng, grid)
 
@@ -93,18 +93,23 @@ class HoleBank:
         return np.sort(orders[:, orders.shape[1] - kept :], axis=1)
 
 
-def _disc(centre: NDArray[np.float64], radius: float, grid: int) -> NDArray[np.int64]:
-    rows, columns = np.mgrid[:grid, :grid]
-    near = (rows + 0.5 - centre[0]) ** 2 + (columns + 0.5 - centre[1]) ** 2 <= radius**2
-    near[int(centre[0]), int(centre[1])] = True
-    return np.flatnonzero(near)
+def _discs(centres: NDArray[np.float64], radius: float, grid: int) -> NDArray[np.int64]:
+    """Patches of one disc after the other, each row by row."""
+    middles = np.arange(grid) + 0.5
+    down, across = ((middles - centre[:, None]) ** 2 for centre in centres.T)
+    near = down[:, :, None] + across[:, None] <= radius**2
+    own = centres.astype(np.int64)
+    near[np.arange(len(centres)), own[:, 0], own[:, 1]] = True
+    return np.nonzero(near.reshape(len(centres), -1))[1]
 
 
 def _until_full(piece: Callable[[], NDArray[np.int64]], rng: Generator, grid: int) -> Order:
     """Pieces until three quarters are hidden, then what is left in any order."""
-    pieces = [piece()]
-    while len(np.unique(np.concatenate(pieces))) < 0.75 * grid**2:
+    pieces: list[NDArray[np.int64]] = []
+    hidden = np.zeros(grid**2, dtype=np.bool_)
+    while np.count_nonzero(hidden) < 0.75 * grid**2:
         pieces.append(piece())
+        hidden[pieces[-1]] = True
     visits = np.concatenate([*pieces, rng.permutation(grid**2)])
     _, first = np.unique(visits, return_index=True)
     return visits[np.sort(first)]
