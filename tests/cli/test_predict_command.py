@@ -3,7 +3,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +281,16 @@ def test_a_stopped_run_goes_on_where_it_was_and_publishes_what_is_there(
     assert left == ["figures", "results.jsonl"]
 
 
+def after_one(whole: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """The same, told to stop when it has given one."""
+
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[Any]:
+        yield next(iter(whole(*arguments, **options)))
+        raise Stopped(2)
+
+    return interrupted
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -302,13 +312,8 @@ def test_an_unfinished_run_of_something_else_is_refused_until_it_is_dropped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     whole = fake_weights.predict_each
-
-    def interrupted(*arguments: Any, **options: Any) -> Iterator[Any]:
-        yield next(iter(whole(*arguments, **options)))
-        raise Stopped(2)
-
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fake_weights, "predict_each", interrupted)
+    monkeypatch.setattr(fake_weights, "predict_each", after_one(fake_weights.predict_each))
     assert run("predict", photos, "--output", "out") == 130
     monkeypatch.setattr(fake_weights, "predict_each", whole)
     capsys.readouterr()
@@ -416,13 +421,7 @@ def test_ctrl_c_keeps_what_is_done(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = fake_weights.predict_each
-
-    def interrupted(*arguments: Any, **options: Any) -> Iterator[Any]:
-        yield next(iter(whole(*arguments, **options)))
-        raise Stopped(2)
-
-    monkeypatch.setattr(fake_weights, "predict_each", interrupted)
+    monkeypatch.setattr(fake_weights, "predict_each", after_one(fake_weights.predict_each))
     assert run("predict", photos, "--output", tmp_path / "out") == 130
     assert [Path(row["path"]).name for row in rows(tmp_path / "out")] == ["a.png", "a.png"]
     told = capsys.readouterr().err
