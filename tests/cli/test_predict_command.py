@@ -296,6 +296,7 @@ def after_one(whole: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any
     [
         (("--annotate",), "annotate False then, True now"),
         (("--labels", 7), "labels 8 then, 7 now"),
+        (("--every", 2), "every '1' then, '2' now"),
         (("--format", "csv"), "format 'jsonl' then, 'csv' now"),
         (("--abstain-below", 0.5), "then, 0.5 now"),
         (("--detector", "paper"), "detector 'default' then, 'paper' now"),

@@ -4,6 +4,7 @@ Table and figures replace those of an earlier run at the end, or when the run is
 Until then, and after any failure, what is done is in the journal.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,10 +17,12 @@ from typing import Any, Final
 from PIL import Image
 
 from latent_ofer.figure import is_figure, save_annotated, save_figure
-from latent_ofer.files import to_disk, whole_file
+from latent_ofer.files import to_disk, whole_file, write_text
 from latent_ofer.predict.tables import FORMATS, Format, write_table
 
 _FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
+_OF_TRACKS: Final = b'{\n "smoothing": {'
+"""What such a file begins with."""
 _HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg)")
 
 
@@ -69,6 +72,12 @@ class ResultsFolder:
         return self.table.with_name("figures" if stem == "results" else f"{stem}-figures")
 
     @property
+    def tracks(self) -> Path:
+        """Of what became of the faces of videos."""
+        stem = self.table.stem
+        return self.table.with_name("tracks.json" if stem == "results" else f"{stem}-tracks.json")
+
+    @property
     def drawn(self) -> Path:
         """Figures of an unfinished run."""
         return part_of(self.figures)
@@ -100,6 +109,17 @@ class ResultsFolder:
             for figure in self.drawn.iterdir():
                 if _FIGURE.fullmatch(figure.name):
                     _shared(figure, self.figures / figure.name)
+
+    def publish_tracks(self, summary: Mapping[str, Any] | None) -> None:
+        """Write what became of the faces of videos, or remove an earlier run's. Raises OSError."""
+        if summary is not None:
+            write_text(self.tracks, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+            return
+        with suppress(FileNotFoundError):
+            with self.tracks.open("rb") as stream:
+                ours = stream.read(len(_OF_TRACKS)) == _OF_TRACKS
+            if ours:
+                self.tracks.unlink()
 
     def forget(self) -> None:
         """Remove the journal and what was drawn: they are published, or of no use. OSError."""

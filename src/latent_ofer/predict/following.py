@@ -1,0 +1,99 @@
+"""Faces through a video: a number each, and what their expressions come to over time."""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from latent_ofer.predict.journal import Entry, Seen
+from latent_ofer.predict.reading import Origin, Place
+from latent_ofer.predict.tracking import Box, Look, Tracker
+from latent_ofer.results import FaceResult, Outcome
+
+SMOOTHING: Final = 1.0
+"""Seconds after which a change has come through to 63 %."""
+_WHOLE_PICTURE: Final = (0.0, 0.0, 1.0, 1.0)
+"""The box of a ready crop."""
+
+
+class Smoother:
+    """Exponential means of the probabilities of each track of a video."""
+
+    def __init__(self) -> None:
+        self._means: dict[int, tuple[float, dict[str, float]]] = {}
+
+    def add(self, time: float, seen: Seen) -> dict[str, float]:
+        """The mean after this frame: its own probabilities for a track's first one."""
+        before, mean = self._means.get(seen.track, (-math.inf, dict(seen.probabilities)))
+        weight = 1 - math.exp((before - time) / SMOOTHING)
+        mean = {
+            label: value + weight * (seen.probabilities[label] - value)
+            for label, value in mean.items()
+        }
+        self._means[seen.track] = (time, mean)
+        return mean
+
+
+class Follower:
+    """Follows the faces of one video after the other."""
+
+    def __init__(self) -> None:
+        self._begin(-1)
+
+    def _begin(self, video: int) -> None:
+        self._video = video
+        self._tracker = Tracker()
+        self._smoother = Smoother()
+        self._recent: deque[Entry] = deque()
+
+    def see(self, origin: Origin, outcome: Outcome) -> tuple[list[Seen], list[Mapping[str, float]]]:
+        """What is seen of each face of a frame, and its smoothed probabilities; nothing of photos.
+
+        Frames come in order.
+        """
+        if origin.time is None or not isinstance(outcome, list):
+            return [], []
+        if origin.input != self._video:
+            self._begin(origin.input)
+        boxes = [face.box or _WHOLE_PICTURE for face in outcome]
+        numbers = self._tracker.number(origin.time, boxes, [Look.of(face) for face in outcome])
+        seen = [
+            Seen(number, box, face.probabilities)
+            for number, box, face in zip(numbers, boxes, outcome, strict=True)
+        ]
+        return seen, [self._smoother.add(origin.time, one) for one in seen]
+
+    def replay(self, entry: Entry) -> None:
+        """Take a picture that an earlier run has done; they come in order as well."""
+        if entry.input != self._video:
+            self._begin(entry.input)
+        if entry.time is None or entry.code is not None:
+            return
+        self._tracker.replay(entry.time, *_places(entry.seen))
+        for seen in entry.seen:
+            self._smoother.add(entry.time, seen)
+        self._recent.append(entry)
+        while (self._recent[0].time or 0.0) < self._tracker.oldest:
+            self._recent.popleft()
+
+    @property
+    def forgotten(self) -> tuple[Place | None, int]:
+        """How faces looked is not in a journal: behind which place frames are needed again.
+
+        And how many of them, 0 where nobody is followed.
+        """
+        if not self._recent:
+            return None, 0
+        first = self._recent[0]
+        return Place(first.input, (first.frame or 0) - 1), len(self._recent)
+
+    def remember(self, outcomes: Iterable[Outcome]) -> None:
+        """What those frames gave when they were looked at again."""
+        for entry, outcome in zip(self._recent, outcomes, strict=True):
+            faces: list[FaceResult] = outcome if isinstance(outcome, list) else []
+            self._tracker.remember(_places(entry.seen)[1], [Look.of(face) for face in faces])
+        self._recent.clear()
+
+
+def _places(seen: Sequence[Seen]) -> tuple[list[Box], list[int]]:
+    return [one.box for one in seen], [one.track for one in seen]
