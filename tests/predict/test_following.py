@@ -20,7 +20,7 @@ FACES = fake_model(FakeFinder([LANDMARKS, LANDMARKS + 200]))[0].predict(FACE)
 def frame(number: int, tracks: dict[int, float], video: int = 0, rate: float = 10) -> Entry:
     """A frame whose tracks are happy with these probabilities, and sad otherwise."""
     seen = [
-        Seen(track, BOX, {"happiness": share, "sadness": 1 - share})
+        Seen(track, BOX, 1.0, {"happiness": share, "sadness": 1 - share})
         for track, share in tracks.items()
     ]
     return Entry(None, [], [], video, number, number / rate, seen)

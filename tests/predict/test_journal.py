@@ -43,7 +43,7 @@ def test_cut_anywhere_it_goes_on_behind_the_last_whole_line(
 
 
 def test_what_is_seen_in_a_frame_comes_back_to_the_last_bit(tmp_path: Path) -> None:
-    seen = (Seen(1, (0.1, 1 / 3, 5, 7), {"fear": 2 / 3}),)
+    seen = (Seen(1, (0.1, 1 / 3, 5, 7), 0.9, {"fear": 2 / 3}),)
     frame = Entry(None, ["fear"], [{}], 2, 7, 0.28, seen)
     journal = Journal.open(tmp_path / "j", RUN)
     journal.add(frame)

@@ -2,18 +2,17 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from latent_ofer.predict.journal import Entry, Seen
 from latent_ofer.predict.reading import Origin, Place
-from latent_ofer.predict.tracking import Box, Look, Tracker
-from latent_ofer.results import FaceResult, Outcome
+from latent_ofer.predict.sighting import Sighting, sightings
+from latent_ofer.predict.tracking import Tracker
+from latent_ofer.results import Outcome
 
 SMOOTHING: Final = 1.0
 """Seconds after which a change has come through to 63 %."""
-_WHOLE_PICTURE: Final = (0.0, 0.0, 1.0, 1.0)
-"""The box of a ready crop."""
 
 
 class Smoother:
@@ -55,11 +54,11 @@ class Follower:
             return [], []
         if origin.input != self._video:
             self._begin(origin.input)
-        boxes = [face.box or _WHOLE_PICTURE for face in outcome]
-        numbers = self._tracker.number(origin.time, boxes, [Look.of(face) for face in outcome])
+        found = sightings(outcome)
+        numbers = self._tracker.number(origin.time, found)
         seen = [
-            Seen(number, box, face.probabilities)
-            for number, box, face in zip(numbers, boxes, outcome, strict=True)
+            Seen(number, one.box, one.shown, face.probabilities)
+            for number, one, face in zip(numbers, found, outcome, strict=True)
         ]
         return seen, [self._smoother.add(origin.time, one) for one in seen]
 
@@ -69,7 +68,8 @@ class Follower:
             self._begin(entry.input)
         if entry.time is None or entry.code is not None:
             return
-        self._tracker.replay(entry.time, *_places(entry.seen))
+        found = [Sighting(one.box, one.shown) for one in entry.seen]
+        self._tracker.replay(entry.time, found, [one.track for one in entry.seen])
         for seen in entry.seen:
             self._smoother.add(entry.time, seen)
         self._recent.append(entry)
@@ -90,10 +90,6 @@ class Follower:
     def remember(self, outcomes: Iterable[Outcome]) -> None:
         """What those frames gave when they were looked at again."""
         for entry, outcome in zip(self._recent, outcomes, strict=True):
-            faces: list[FaceResult] = outcome if isinstance(outcome, list) else []
-            self._tracker.remember(_places(entry.seen)[1], [Look.of(face) for face in faces])
+            found = sightings(outcome) if isinstance(outcome, list) else []
+            self._tracker.remember([one.track for one in entry.seen], found)
         self._recent.clear()
-
-
-def _places(seen: Sequence[Seen]) -> tuple[list[Box], list[int]]:
-    return [one.box for one in seen], [one.track for one in seen]

@@ -46,12 +46,15 @@ class Seen:
     ----------
     track : int
     box : (x0, y0, x1, y1) float, pixels
+    shown : float
+        Share of it that nothing hides, 0 to 1.
     probabilities : dict of str to float
         After the repair, 0 to 1.
     """
 
     track: int
     box: tuple[float, float, float, float]
+    shown: float
     probabilities: Mapping[str, float]
 
 
