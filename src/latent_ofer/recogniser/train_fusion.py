@@ -25,7 +25,7 @@ STEPS = 100
 
 Pixels = NDArray[np.uint8]
 Views = tuple[NDArray[np.float32], NDArray[np.float64]]
-"""Logits (3, B, 8) of `VIEWS`, hidden shares (B,)."""
+"""Logits (3, B, 8) of `VIEWS`; shares (B, 2) of what is hidden, and hidden behind a hand."""
 See = Callable[[Pixels], Views]
 
 
@@ -58,11 +58,11 @@ def train_fusion(
 
     seen = [_seen(pool, pool.batch, see), _seen(copied, behind_object, see)]
     logits = torch.from_numpy(np.concatenate([views for views, _ in seen], 1))
-    share = torch.from_numpy(np.concatenate([shares for _, shares in seen])).float()
+    shares = torch.from_numpy(np.concatenate([shares for _, shares in seen])).float()
     labels = torch.from_numpy(np.concatenate([pool.labels, copied.labels]))
     weights = torch.ones(len(labels))
     weights[len(pool) :] = recipe.objects
-    return save_weights(runs / STAGE, fitted(logits, share, labels, weights), about)
+    return save_weights(runs / STAGE, fitted(logits, shares, labels, weights), about)
 
 
 def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See) -> Views:
@@ -71,15 +71,16 @@ def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See
     return np.concatenate([v for v, _ in parts], 1), np.concatenate([s for _, s in parts])
 
 
-def fitted(logits: Tensor, share: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
+def fitted(logits: Tensor, shares: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
     """Factors with the least cross-entropy.
 
     Parameters
     ----------
     logits : (3, n, 8) float
         Of `VIEWS`.
-    share : (n,) float
-        Hidden share of each face; where it is 0 the views are one.
+    shares : (n, 2) float
+        Of each face, what is hidden, and what is hidden behind a hand; where the first is 0 the
+        views are one.
     labels : (n,) int64
     weights : (n,) float
         How much each face counts where a part of it is hidden.
@@ -87,18 +88,18 @@ def fitted(logits: Tensor, share: Tensor, labels: Tensor, weights: Tensor) -> di
     Returns
     -------
     dict of str to Tensor
-        ``before`` (), ``after`` (3, 2), as `views.Fusion` has them.
+        ``before`` (), ``after`` (3, 3), as `views.Fusion` has them.
     """
     centred = logits - logits.mean(2, keepdim=True)
     before = torch.ones((), requires_grad=True)
-    after = torch.zeros(len(VIEWS), 2)
+    after = torch.zeros(len(VIEWS), 3)
     after[:, 0] = 1 / len(VIEWS)
     after.requires_grad_()
-    hidden = share > 0
+    hidden = shares[:, 0] > 0
     counts = weights[hidden] / weights[hidden].sum().clamp(min=1e-6)
 
     def loss() -> Tensor:
-        factors = after[:, :1] + after[:, 1:] * share[hidden]
+        factors = after[:, :1] + after[:, 1:] @ shares[hidden].T
         fused = (factors[..., None] * centred[:, hidden]).sum(0)
         alone = F.cross_entropy(before * centred[0], labels)
         return alone + (F.cross_entropy(fused, labels[hidden], reduction="none") * counts).sum()
