@@ -1,6 +1,7 @@
 """How much each view of a face counts, and how sure the answer is: fitted on dev faces."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +43,48 @@ class FusionRecipe(Recipe):
     """
 
 
+@dataclass(frozen=True)
+class DevViews:
+    """What the recogniser makes of dev faces as they are and, after these, behind objects.
+
+    Attributes
+    ----------
+    logits : (3, n, 8) float32
+        Of `VIEWS`, not calibrated.
+    shares : (n, 2) float32
+        Of each face, what is hidden, and what is hidden behind a hand.
+    labels : (n,) int64
+    faces : list of (source, name)
+        Of the faces as they are, m of the n.
+    """
+
+    logits: Tensor
+    shares: Tensor
+    labels: Tensor
+    faces: list[tuple[str, str]]
+
+    def weights(self, objects: float) -> Tensor:
+        """(n,): 1 for a face as it is, `objects` for one behind an object."""
+        weights = torch.full((len(self.labels),), objects)
+        weights[: len(self.faces)] = 1
+        return weights
+
+
 def train_fusion(
     sources: Sources, runs: Path, recipe: FusionRecipe, parents: Sequence[str], see: See
 ) -> Path:
     """Fit on dev faces with a label, as they are and behind objects; returns the weights' path."""
     about = describe(recipe, sources.digests(*NEEDS), runs, parents)
+    views = dev_views(sources, recipe.epoch_images or 0, see)
+    factors = fitted(views.logits, views.shares, views.labels, views.weights(recipe.objects))
+    return save_weights(runs / STAGE, factors, about)
+
+
+def dev_views(sources: Sources, copies: int, see: See) -> DevViews:
+    """Look at every dev face with a label, and at so many of them (0: all) behind an object."""
     pool = sources.labelled("dev")
     pool = pool.take(np.flatnonzero(pool.labels >= 0))
-    copied = pool.take(np.arange(min(len(pool), recipe.epoch_images or len(pool))))
+    copied = pool.take(np.arange(min(len(pool), copies or len(pool))))
     cutouts = sources.cutouts("dev")
 
     def behind_object(rows: NDArray[np.int64]) -> Pixels:
@@ -57,12 +92,12 @@ def train_fusion(
         return np.stack([protocol_copy(face, cutouts, DEV_SEED)[0] for face in natives])
 
     seen = [_seen(pool, pool.batch, see), _seen(copied, behind_object, see)]
-    logits = torch.from_numpy(np.concatenate([views for views, _ in seen], 1))
-    shares = torch.from_numpy(np.concatenate([shares for _, shares in seen])).float()
-    labels = torch.from_numpy(np.concatenate([pool.labels, copied.labels]))
-    weights = torch.ones(len(labels))
-    weights[len(pool) :] = recipe.objects
-    return save_weights(runs / STAGE, fitted(logits, shares, labels, weights), about)
+    return DevViews(
+        torch.from_numpy(np.concatenate([logits for logits, _ in seen], 1)),
+        torch.from_numpy(np.concatenate([shares for _, shares in seen])).float(),
+        torch.from_numpy(np.concatenate([pool.labels, copied.labels])),
+        pool.keys,
+    )
 
 
 def _seen(pool: FacePool, faces: Callable[[NDArray[np.int64]], Pixels], see: See) -> Views:
