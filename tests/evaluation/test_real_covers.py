@@ -16,6 +16,7 @@ from latent_ofer.evaluation.bench import Bench
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.real_covers import evaluate_real_covers
 from latent_ofer.evaluation.recognisers import pipeline_recogniser
+from latent_ofer.images.face_regions import region_pixels
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.results import HIDING
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
@@ -48,6 +49,8 @@ def photos() -> FacePool:
         for _ in range(int(rng.integers(0, 9))):
             row, column = 8 * rng.integers(0, 14, 2)
             face[row : row + 8, column : column + 8] = rng.integers(60, 256), 0, 0
+        if seed % 3 == 0:
+            face[56:112, 56 * (seed % 2) : 56 * (seed % 2) + 56] = 200, 0, 0
         images.append(face)
     count = len(KINDS)
     labels = np.where(np.arange(count) % 5 == 4, -1, np.arange(count) % 8)
@@ -147,6 +150,31 @@ def test_every_figure_is_that_of_a_slow_count() -> None:
     assert unlabelled > 0
     assert report["covers"]["glasses or letters only"]["n"] == 6
     assert "patches" not in report
+
+
+def test_really_covered_faces_are_told_apart_by_the_regions_that_are_found_hidden() -> None:
+    report = measure()
+    rows = [
+        row
+        for row, kind in enumerate(KINDS)
+        if kind in LOOKS
+        and belongs(COVERS["set", f"{row}.png"], "really covered")
+        and POOL.labels[row] >= 0
+    ]
+    expected: dict[str, list[float]] = {}
+    for row in rows:
+        face = fake_model()[0].predict(POOL.batch(np.array([row]))[0], crops=True)[0]
+        name = EXPRESSIONS[POOL.labels[row]]
+        hidden = (face.occlusion.scores > face.occlusion.threshold).repeat(8, 0).repeat(8, 1)
+        for region, pixels in region_pixels(None).items():
+            if hidden[pixels].mean() >= 0.5:
+                expected.setdefault(region, []).append(float(face.expression == name))
+    assert expected
+    assert {name: row["n"] for name, row in report["regions"].items()} == {
+        name: len(right) for name, right in expected.items()
+    }
+    for name, right in expected.items():
+        assert report["regions"][name]["after"]["value"] == pytest.approx(np.mean(right))
 
 
 def test_patches_of_outlined_faces_are_pooled() -> None:
