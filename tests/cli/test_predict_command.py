@@ -52,7 +52,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Image.new("RGB", (8, 8))
-    monkeypatch.setattr("latent_ofer.predict.run.draw_figure", lambda *_: picture)
+    monkeypatch.setattr("latent_ofer.predict.drawing.draw_figure", lambda *_: picture)
 
 
 def run(*arguments: object) -> int:

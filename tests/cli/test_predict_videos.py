@@ -17,6 +17,7 @@ from latent_ofer.cli.main import main
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import Choice
 from videos import open_here, write_video
 
 FACE, LANDMARKS = drawn_face()
@@ -147,6 +148,45 @@ def test_a_stopped_run_goes_on_with_the_same_rows_and_tracks(
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
     assert tracks(tmp_path / "cut") == tracks(tmp_path / "whole")
     assert "going on with an unfinished run: 4 of" in capsys.readouterr().err
+
+
+def test_an_annotated_video_has_the_frames_that_were_read_at_their_times(
+    film: Path, tmp_path: Path, model: LatentOFER, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(FACE).save(tmp_path / "a.png")
+    words = ["predict", tmp_path / "a.png", film, "--every", 2, "--annotate", "--batch-size", 1]
+    output = tmp_path / "out"
+    whole = model.predict_each
+
+    def three(images: Any, **options: Any) -> Iterator[Any]:
+        for number, outcome in enumerate(whole(images, **options)):
+            if number == 3:
+                raise Stopped(15)
+            yield outcome
+
+    monkeypatch.setattr(model, "predict_each", three)
+    assert run(*words, "--output", output) == 143
+    assert [path.name for path in (output / "figures").iterdir()] == ["00000.jpg"]
+    monkeypatch.setattr(model, "predict_each", whole)
+    assert run(*words, "--output", output) == 0
+    assert sorted(path.name for path in output.iterdir()) == [
+        *("figures", "results.jsonl", "tracks.json")
+    ]
+    assert sorted(path.name for path in (output / "figures").iterdir()) == [
+        *("00000.jpg", "00001.mp4")
+    ]
+    assert {row["annotated"] for row in rows(output)[2:]} == {"figures/00001.mp4"}
+    _, drawn = open_here(GuardedDecoder(), output / "figures" / "00001.mp4", Choice())
+    _, read = open_here(GuardedDecoder(), film, Choice(every=2))
+    wanted = [frame for frame in read if frame.pixels is not None]
+    for ours, theirs in zip(drawn, wanted, strict=True):
+        assert ours.time == pytest.approx(theirs.time, abs=1e-3)
+        assert ours.pixels is not None and theirs.pixels is not None
+        assert ours.pixels.shape == theirs.pixels.shape
+        off = np.abs(ours.pixels.astype(int) - theirs.pixels).max(axis=2)
+        assert 0.01 < (off > 60).mean() < 0.5  # boxes and labels, and nothing else
+    assert run("predict", output, tmp_path / "a.png", "--output", output) == 1  # nothing but ours
+    assert [path.name for path in output.iterdir()] == ["results.jsonl"]
 
 
 def test_without_pyav_a_video_is_an_error_row_that_says_what_to_install(

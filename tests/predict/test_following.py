@@ -64,9 +64,9 @@ def test_a_summary_has_each_tracks_share_of_time_and_every_change() -> None:
 
 def test_photos_and_errors_have_no_track() -> None:
     follower = Follower()
-    assert follower.see(Origin(Path("a.jpg")), FACES) == ([], [])
+    assert follower.see(Origin(Path("a.jpg")), FACES) == []
     refused = ImageError("corrupt", "a.mp4", "a.mp4: damaged.")
-    assert follower.see(Origin(Path("a.mp4"), 3, None), refused) == ([], [])
+    assert follower.see(Origin(Path("a.mp4"), 3, None), refused) == []
 
 
 def test_each_video_has_tracks_of_its_own_and_what_was_done_is_gone_on_with() -> None:
@@ -74,8 +74,9 @@ def test_each_video_has_tracks_of_its_own_and_what_was_done_is_gone_on_with() ->
         done = []
         for number in range(first, last):
             origin = Origin(Path("a.mp4"), number, number / 10, video)
-            seen, smoothed = follower.see(origin, FACES)
-            assert [sum(mean.values()) for mean in smoothed] == pytest.approx([1, 1])
+            found = follower.see(origin, FACES)
+            assert [sum(one.smoothed.values()) for one in found] == pytest.approx([1, 1])
+            seen = [one.seen for one in found]
             done.append(Entry(None, [], [], video, number, number / 10, seen))
         return done
 

@@ -63,7 +63,8 @@ def predict(
     annotate: Annotated[
         bool,
         typer.Option(
-            "--annotate", help="Also draw boxes, expressions and hidden parts on each photo."
+            "--annotate",
+            help="Also draw boxes, expressions and hidden parts on each photo and video.",
         ),
     ] = False,
     every: Annotated[

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from latent_ofer.predict.journal import Entry, Seen
@@ -13,6 +14,26 @@ from latent_ofer.results import Outcome
 
 SMOOTHING: Final = 1.0
 """Seconds after which a change has come through to 63 %."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A face of a frame among those before it.
+
+    Attributes
+    ----------
+    seen : Seen
+    smoothed : dict of str to float
+        Probabilities so far.
+    """
+
+    seen: Seen
+    smoothed: Mapping[str, float]
+
+    @property
+    def expression(self) -> str:
+        """The likeliest so far."""
+        return max(self.smoothed, key=self.smoothed.__getitem__)
 
 
 class Smoother:
@@ -45,13 +66,10 @@ class Follower:
         self._smoother = Smoother()
         self._recent: deque[Entry] = deque()
 
-    def see(self, origin: Origin, outcome: Outcome) -> tuple[list[Seen], list[Mapping[str, float]]]:
-        """What is seen of each face of a frame, and its smoothed probabilities; nothing of photos.
-
-        Frames come in order.
-        """
+    def see(self, origin: Origin, outcome: Outcome) -> list[Followed]:
+        """The faces of a frame, which come in order; nothing of photos."""
         if origin.time is None or not isinstance(outcome, list):
-            return [], []
+            return []
         if origin.input != self._video:
             self._begin(origin.input)
         found = sightings(outcome)
@@ -60,7 +78,7 @@ class Follower:
             Seen(number, one.box, one.shown, face.probabilities)
             for number, one, face in zip(numbers, found, outcome, strict=True)
         ]
-        return seen, [self._smoother.add(origin.time, one) for one in seen]
+        return [Followed(one, self._smoother.add(origin.time, one)) for one in seen]
 
     def replay(self, entry: Entry) -> None:
         """Take a picture that an earlier run has done; they come in order as well."""

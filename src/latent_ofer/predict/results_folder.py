@@ -20,10 +20,11 @@ from latent_ofer.figure import is_figure, save_annotated, save_figure
 from latent_ofer.files import to_disk, whole_file, write_text
 from latent_ofer.predict.tables import FORMATS, Format, write_table
 
-_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
+_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg|\.mp4)")
+_FRAME: Final = re.compile(r"frame-\d{5,}\.jpg")
 _OF_TRACKS: Final = b'{\n "smoothing": {'
 """What such a file begins with."""
-_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg)")
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg|mp4)")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ class ResultsFolder:
             save_annotated(photo, partial)
         return f"{self.figures.name}/{name}"
 
+    def add_frame(self, image: int, video: int, frame: Image.Image) -> str:
+        """Keep an annotated frame, for the video that is made at the end; gives its place."""
+        with whole_file(self.frame(image)) as partial:
+            save_annotated(frame, partial)
+        return f"{self.figures.name}/{self.annotated_video(video).name}"
+
+    def frame(self, image: int) -> Path:
+        """Of an annotated frame, while the run is not finished."""
+        return self.drawn / f"frame-{image:05d}.jpg"
+
+    def annotated_video(self, video: int) -> Path:
+        """Of the annotated frames of one of the run's inputs, before it is published."""
+        return self.drawn / f"{video:05d}.mp4"
+
     def publish(self, columns: Mapping[str, type], rows: Iterable[Mapping[str, Any]]) -> None:
         """Let what is done take the place of earlier results; it stays here to go on. OSError."""
         part = part_of(self.table)
@@ -150,8 +165,8 @@ def _remove_figures(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        ours = _FIGURE.fullmatch(path.name) and is_figure(path)
-        if ours or _HALF_WRITTEN.fullmatch(path.name):
+        named = _FIGURE.fullmatch(path.name) or _FRAME.fullmatch(path.name)
+        if (named and is_figure(path)) or _HALF_WRITTEN.fullmatch(path.name):
             path.unlink()
     with suppress(OSError):
         folder.rmdir()

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from latent_ofer.dataframe import FLAT_COLUMNS, flat_rows
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.names import utf8_text
+from latent_ofer.predict.following import Followed
 from latent_ofer.predict.reading import Origin
 from latent_ofer.results import FaceResult, Outcome
 
@@ -146,15 +147,15 @@ def _flattened(row: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def add_track(row: dict[str, Any], track: int, smoothed: Mapping[str, float], flat: bool) -> None:
+def add_track(row: dict[str, Any], followed: Followed, flat: bool) -> None:
     """Say in a row of ours which track a face is of, and what its expressions come to so far."""
-    row["track"] = track
-    expression = max(smoothed, key=smoothed.__getitem__)
+    row["track"] = followed.seen.track
     if flat:
-        row["smoothed_expression"] = expression
-        row.update({f"smoothed_p_{label}": share for label, share in smoothed.items()})
+        row["smoothed_expression"] = followed.expression
+        row.update({f"smoothed_p_{label}": p for label, p in followed.smoothed.items()})
     else:
-        row["smoothed"] = {"expression": expression, "probabilities": dict(smoothed)}
+        shares = dict(followed.smoothed)
+        row["smoothed"] = {"expression": followed.expression, "probabilities": shares}
 
 
 def has_contempt(columns: Columns) -> bool:

@@ -11,14 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from latent_ofer.ahead import ahead
 from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError, LatentOFERError
-from latent_ofer.figure import draw_figure
-from latent_ofer.overlay import annotate
 from latent_ofer.pipeline import LatentOFER
+from latent_ofer.predict.annotated_video import write_videos
+from latent_ofer.predict.drawing import draw_annotated, draw_figures
 from latent_ofer.predict.following import Follower
 from latent_ofer.predict.journal import Entry, Input, Journal, Run, Seen
 from latent_ofer.predict.reading import Origin, Place, Reader, Source
@@ -143,6 +141,8 @@ def predict_into(
             _recognise(results, journal, model, source, options, counts, tell, follower, done)
         finally:
             journal.close()
+        if options.annotate:
+            write_videos(results, journal.entries())
         _publish(results, journal, options, counts)
     except TooManyErrorsError:
         _publish(results, journal, options, counts)
@@ -178,9 +178,9 @@ def _recognise(
     with ExitStack() as ends:
         ends.enter_context(closing(pictures))
         ends.callback(source.stop)  # before the thread that waits for it
-        place, count = follower.forgotten
+        before, count = follower.forgotten
         if count:
-            again = (picture for _, picture in islice(source.after(place), count))
+            again = (picture for _, picture in islice(source.after(before), count))
             follower.remember(_outcomes(model, again, options))
         answers = ends.enter_context(closing(iter(bar)))
         for outcome in answers:
@@ -189,22 +189,22 @@ def _recognise(
                 outcome = _named(outcome, origin)
             flat = results.form != "jsonl"
             rows = rows_of(options.columns, counts.images, origin, outcome, flat)
-            seen, smoothed = follower.see(origin, outcome)
-            if options.columns == "latent-ofer":
-                for row, one, mean in zip(rows, seen, smoothed, strict=False):
-                    add_track(row, one.track, mean, flat)
-            if preview is not None and isinstance(outcome, list):
-                for face, (result, row) in enumerate(zip(outcome, rows, strict=False)):
-                    name = results.add_figure(counts.images, face, draw_figure(preview, result))
-                    if options.columns == "latent-ofer":
-                        row["figure"] = name
+            followed = follower.see(origin, outcome)
+            figures, annotated = [], None
             photo = reader.take_photo()
-            if photo is not None and isinstance(outcome, list) and outcome:
-                annotated = Image.fromarray(annotate(photo, outcome))
-                name = results.add_annotated(counts.images, annotated)
-                if options.columns == "latent-ofer":
-                    rows = [{**row, "annotated": name} for row in rows]
-            entry = _entry(origin, outcome, rows, seen)
+            if isinstance(outcome, list):
+                if preview is not None:
+                    figures = draw_figures(results, counts.images, preview, outcome)
+                if photo is not None:
+                    place = (results, counts.images, origin)
+                    annotated = draw_annotated(*place, photo, outcome, followed)
+            if options.columns == "latent-ofer":
+                for row, one in zip(rows, followed, strict=False):
+                    add_track(row, one, flat)
+                for row, figure in zip(rows, figures, strict=False):
+                    row["figure"] = figure
+                rows = [{**row, "annotated": annotated} for row in rows] if annotated else rows
+            entry = _entry(origin, outcome, rows, [one.seen for one in followed])
             journal.add(entry)
             counts.add(entry)
             if isinstance(outcome, ImageError):
