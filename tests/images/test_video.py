@@ -48,6 +48,7 @@ def test_some_frames_are_wanted_the_same_ones_wherever_one_begins(tmp_path: Path
     assert taken(path, Choice(per_second=10)) == [0, 3, 5, 8, 10, 13, 15, 18, 20, 23]
     assert taken(path, Choice(per_second=10), after=9) == [10, 13, 15, 18, 20, 23]
     assert taken(path, Choice(per_second=100)) == list(range(25))
+    assert taken(path, Choice(only=frozenset([3, 24, 30]))) == [3, 24]
     wanted = [Choice(every=7), Choice(per_second=10), Choice(per_second=100)]
     assert [Video(str(path), choice).expected for choice in wanted] == [4, 10, 25]
 

@@ -67,7 +67,8 @@ class _Decoder:
         if self._video is not None:
             self._video.close()
         self._frames = iter(())
-        choice = Choice(question["every"], question["per_second"])
+        only = frozenset(question["only"])
+        choice = Choice(question["every"], question["per_second"], only)
         self._video = Video(question["video"], choice, question["after"])
         self._frames = iter(self._video)
         return {"expected": self._video.expected}

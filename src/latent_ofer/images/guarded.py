@@ -124,8 +124,9 @@ class GuardedDecoder:
             As `read`.
         """
         name = os.fspath(path)
-        wanted = {"every": choice.every, "per_second": choice.per_second, "after": after}
-        expected = self._ask(name, _expected, {"video": name, **wanted})
+        wanted = {"every": choice.every, "per_second": choice.per_second}
+        question = {"video": name, "after": after, **wanted, "only": sorted(choice.only)}
+        expected = self._ask(name, _expected, question)
         return expected, iter(lambda: self._ask(name, _frame, {"next": True}), None)
 
     def _ask(

@@ -38,19 +38,26 @@ class Choice:
         Each so manieth, from the first one on.
     per_second : float or None
         At most so many for each second of the video; then `every` counts for nothing.
+    only : frozenset of int
+        Their very numbers, where it is not empty; then neither counts.
     """
 
     every: int = 1
     per_second: float | None = None
+    only: frozenset[int] = frozenset()
 
     def place(self, number: int, time: float) -> int:
-        """Frames of one place are alike to us: the first of each is taken."""
+        """Frames of one place are alike to us: the first of each is taken; none of -1."""
+        if self.only:
+            return number if number in self.only else -1
         if self.per_second is None:
             return number // self.every
         return math.floor(time * self.per_second + 1e-6)
 
     def share(self, frames: int, seconds: float) -> int:
         """About how many are taken of so many frames."""
+        if self.only:
+            return len(self.only)
         if self.per_second is None:
             return -(-frames // self.every)
         return min(frames, math.ceil(seconds * self.per_second))
