@@ -107,6 +107,14 @@ def real_regions() -> str:
     return table([*head, "after minus before, points"], rows)
 
 
+def real_types() -> str:
+    """What hides most of a face, as two looks and as the detector have it."""
+    counts = read("real-occlusion")["types"]
+    said = list(counts["nothing"])
+    rows = [[name, *(str(row[other]) for other in said)] for name, row in counts.items()]
+    return table(["by both looks; said to be", *said], rows)
+
+
 def real_patches() -> str:
     """AUROC of the patches of outlined hands."""
     found = read("real-occlusion")["patches"]
@@ -415,6 +423,7 @@ def video() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-regions": real_regions,
+    "real-types": real_types,
     "real-patches": real_patches,
     "recognition": recognition,
     "recognition-differences": recognition_differences,

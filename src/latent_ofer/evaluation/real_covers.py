@@ -55,7 +55,9 @@ def evaluate_real_covers(
         nothing; ``flagged``: four patches and more above the detector's own threshold;
         accuracy ``before`` and ``after`` repair and their paired difference, where labels are
         known. ``regions``: the same accuracy of really covered faces of which the detector
-        finds half a region hidden and more. ``patches``: AUROC of the patches of outlined faces.
+        finds half a region hidden and more. ``types``: of the faces with each cover that hides, and
+        of those with nothing, how many the detector says each type of; only where it tells types.
+        ``patches``: AUROC of the patches of outlined faces.
         Each measured figure is ``{"value", "low", "high"}`` with its 95 % interval.
 
     Raises
@@ -93,6 +95,8 @@ def evaluate_real_covers(
         for name, hidden in _hidden_regions(scores > found["threshold"][:, None]).items()
         if (here := hidden & groups[REALLY] & labelled).any()
     }
+    if (found["cover"] >= 0).any():
+        report["types"] = _named(found["cover"], groups)
     outlined = np.array([key in outlines for key in keys], dtype=np.bool_)
     if outlined.any():
         hidden = [outlines[key].ravel() for key in keys if key in outlines]
@@ -107,6 +111,16 @@ def _means(
 ) -> dict[str, dict[str, float]]:
     part = among.take(here)
     return {name: part.mean(one[here]) for name, one in values.items()}
+
+
+def _named(cover: NDArray[np.int64], groups: Mapping[str, Rows]) -> dict[str, dict[str, int]]:
+    """Faces by what covers them, and what is said to hide most of them."""
+    counts = {}
+    for name in (*HIDING, "nothing"):
+        said = cover[groups[name]]
+        counts[name] = {other: int((said == place).sum()) for place, other in enumerate(HIDING)}
+        counts[name]["nothing"] = int((said < 0).sum())
+    return counts
 
 
 def _hidden_regions(masks: Rows) -> dict[str, Rows]:
