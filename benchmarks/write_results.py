@@ -467,6 +467,19 @@ def training_memory() -> str:
     return table([*head, "batch of the recipe: GB", "largest batch at 16 / 24 / 80 GB"], rows)
 
 
+def paper_steps() -> str:
+    """Two steps of every stage by the recipes of `paper`."""
+    report = read("paper-steps")
+    peak = report.pop("peak_mib")
+    rows = [
+        [f"`{stage}`", str(found["seconds"]), f"{found['loss']:.3f}" if "loss" in found else "-"]
+        for stage, found in report.items()
+    ]
+    return table(
+        ["stage", "s, busy machine", "loss"], [*rows, ["greatest memory, MiB", str(peak), ""]]
+    )
+
+
 def _round_down(faces: int) -> str:
     """To the power of two below, for batches."""
     return f"{2 ** (int(faces).bit_length() - 1):,}"
@@ -491,6 +504,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "long-runs": long_runs,
     "training-runs": training_runs,
     "training-memory": training_memory,
+    "paper-steps": paper_steps,
     "video": video,
     "service": service,
 }
