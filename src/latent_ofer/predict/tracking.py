@@ -39,6 +39,7 @@ class _Track:
     def __init__(self, number: int, time: float, here: Sighting) -> None:
         self.number = number
         self.seen = time
+        self.shown = here.shown
         self.look: Look | None = None
         self._time = time
         self._state = np.stack([here.place, np.zeros(3)])
@@ -62,7 +63,9 @@ class _Track:
         unlike = None
         if self.look is not None and here.look is not None:
             unlike = self.look.difference(here.look)
-        unlike = _UNKNOWN_DIFFERENCE if unlike is None else unlike
+        # Where the parts of a face lie that is half hidden is a guess.
+        shown = min(self.shown, here.shown)
+        unlike = _UNKNOWN_DIFFERENCE if unlike is None else shown * unlike
         if (
             distance > max(_LEAST_GATE, 3 * spread)
             or abs(off[2]) > max(_LEAST_SIZE_GATE, 3 * spread)
@@ -79,7 +82,7 @@ class _Track:
         gain = self._spread[:, 0] / (self._spread[0, 0] + here.noise**2)
         self._state = self._state + np.outer(gain, here.place - self._state[0])
         self._spread = self._spread - np.outer(gain, self._spread[0])
-        self.seen, self.look = self._time, here.look
+        self.seen, self.shown, self.look = self._time, here.shown, here.look
 
 
 class Tracker:
