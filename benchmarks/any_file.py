@@ -27,12 +27,13 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from checks import Check, parser_of, run_checks
 from PIL import Image
 
 from latent_ofer import LatentOFER
@@ -56,27 +57,14 @@ SIDES = (600, 1000, 2000, 3000, 4000)
 
 def main() -> None:
     """Check, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    checks: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    checks: dict[str, Check] = {
         **{"malformed": malformed, "pngsuite": pngsuite, "turned": turned},
         **{"cut": cut, "whole": whole, "closeups": closeups},
     }
-    parser.add_argument("checks", nargs="*", help=f"of {', '.join(checks)}; all by default")
-    parser.add_argument("--data", type=Path, default=os.environ.get("LATENT_OFER_DATA"))
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    parser = parser_of(__doc__, checks)
     parser.add_argument("--faces", type=int, default=200, help="of `closeups` (200)")
     parser.add_argument("--files", type=int, default=2_000, help="of `whole` (2000)")
-    options = parser.parse_args()
-    if unknown := set(options.checks) - set(checks):
-        parser.error(f"no such check: {', '.join(unknown)}")
-    report: dict[str, Any] = {}
-    if options.output and options.output.exists():
-        report = json.loads(options.output.read_text())
-    for name in options.checks or checks:
-        report[name] = checks[name](options)
-        print(json.dumps({name: report[name]}, indent=1), flush=True)
-    if options.output:
-        options.output.write_text(json.dumps(report, indent=1) + "\n")
+    run_checks(parser, checks)
 
 
 def malformed(options: argparse.Namespace) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.detector.synthetic import DRAWN, Mix, Occluder
-from latent_ofer.detector.train_regions import patch_loss
+from latent_ofer.detector.train_regions import Known, patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
 from latent_ofer.evaluation.masked_faces import BOTH_EYES, FALSE_POSITIVES, marked_share
@@ -166,11 +166,7 @@ def train(
         faces = to_tensor(batch.face)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16):
             logits = score(faces).float()
-        loss = patch_loss(
-            logits,
-            torch.from_numpy(batch.covered),
-            torch.from_numpy(batch.unlabelled),
-        )
+        loss = patch_loss(logits, Known.of(batch.covered, batch.unlabelled))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -28,6 +28,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from checks import Check, parser_of, run_checks
 from memory import tree_rss
 
 PORTRAIT = Path(str(resources.files("latent_ofer"))) / "assets" / "portrait.jpg"
@@ -47,32 +48,30 @@ print(count / (time.perf_counter() - start))
 
 def main() -> None:
     """Check, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    checks: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
-        **{"killed": killed, "watched": watched, "two": two, "start": start, "rate": rate}
+    checks = {
+        name: in_folder(check)
+        for name, check in {
+            **{"killed": killed, "watched": watched, "two": two, "start": start, "rate": rate}
+        }.items()
     }
-    parser.add_argument("checks", nargs="*", help="which; all by default")
-    parser.add_argument("--data", type=Path, default=os.environ.get("LATENT_OFER_DATA"))
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    parser = parser_of(__doc__, checks)
     parser.add_argument("--crops", type=int, default=2_000, help="of `killed` (2000)")
     parser.add_argument("--kills", type=int, default=20, help="of `killed` (20)")
     parser.add_argument("--photos", type=int, default=60, help="of `watched` (60)")
     parser.add_argument("--many", type=int, default=20_000, help="crops of `rate` (20000)")
     parser.add_argument("--rounds", type=int, default=5, help="of `start` (5)")
     parser.add_argument("--threads", type=int, default=0, help="the engine's choice by default")
-    options = parser.parse_args()
-    report: dict[str, Any] = {}
-    if options.output and options.output.exists():
-        report = json.loads(options.output.read_text())
-    if unknown := set(options.checks) - set(checks):
-        parser.error(f"no such check: {', '.join(unknown)}")
-    for name in options.checks or checks:
+    run_checks(parser, checks)
+
+
+def in_folder(check: Callable[[Path, argparse.Namespace], dict[str, Any]]) -> Check:
+    """A check that works in a temporary folder."""
+
+    def checked(options: argparse.Namespace) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="long-runs-") as folder:
-            report[name] = checks[name](Path(folder), options)
-            report[name]["load_average_at_end"] = round(os.getloadavg()[0], 1)
-        print(json.dumps({name: report[name]}, indent=1), flush=True)
-    if options.output:
-        options.output.write_text(json.dumps(report, indent=1) + "\n")
+            return check(Path(folder), options)
+
+    return checked
 
 
 def killed(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -92,6 +92,29 @@ def real_covers() -> str:
     return table([*head, "after", "after minus before, points"], rows)
 
 
+def real_regions() -> str:
+    """The same really covered faces by the region that the detector finds hidden."""
+    rows = [
+        [
+            name.replace("_", " "),
+            str(row["n"]),
+            *(share(row[key]) for key in ("before", "after")),
+            share(row["after_minus_before"], 1, "+"),
+        ]
+        for name, row in read("real-occlusion")["regions"].items()
+    ]
+    head = ["region, half hidden and more", "n", "read right before", "after"]
+    return table([*head, "after minus before, points"], rows)
+
+
+def real_types() -> str:
+    """What hides most of a face, as two looks and as the detector have it."""
+    counts = read("real-occlusion")["types"]
+    said = list(counts["nothing"])
+    rows = [[name, *(str(row[other]) for other in said)] for name, row in counts.items()]
+    return table(["by both looks; said to be", *said], rows)
+
+
 def real_patches() -> str:
     """AUROC of the patches of outlined hands."""
     found = read("real-occlusion")["patches"]
@@ -331,8 +354,76 @@ def long_runs() -> str:
     return table(["figure", "value"], rows)
 
 
+def service() -> str:
+    """The service under load; the checks that were made."""
+    report, rows = read("service"), []
+    if found := report.get("page"):
+        told = (
+            f"first sight of the answer after the drop, ms: median of {len(found['milliseconds'])}"
+        )
+        rows.append([told, "300", f"{found['median_ms']} (slowest {max(found['milliseconds'])})"])
+    if found := report.get("load"):
+        told = f"{found['clients']} clients, {found['seconds']:.0f} s: "
+        ratio = f"{found['faces_a_second']}/s, {found['share_of_predict']:.0%}"
+        rows.append([told + "faces a second, of `predict`'s", "80 %", ratio])
+        rows.append([told + "answers", "no 5xx but 503", _answers(found)])
+        rows.append([told + "`/healthz`, slowest, ms", "100", str(found["healthz_worst_ms"])])
+        rows.append([told + "memory after a tenth, at the end", "flat", _memory(found)])
+    if found := report.get("slow"):
+        told = f"beside {found['slow_connections']} connections that send a byte: answers"
+        rows.append([told, "others served", _answers(found)])
+    if found := report.get("malformed"):
+        told = f"{found['files']} damaged and odd files posted: answers"
+        rows.append([told, "4xx, or read", _answers(found)])
+        taken = f"{found['seconds']:.0f}; {found['longest'][0]}"
+        rows.append(["the same: seconds in all; slowest", "600", taken])
+    if found := report.get("requests"):
+        told = f"{found['requests']} requests: memory after a tenth, at the end"
+        rows.append([told, "within 10 %", _memory(found)])
+    if found := report.get("uploads"):
+        told = f"{found['uploads']} uploads of {found['bytes_each'] / 1e6:.1f} MB: files written; "
+        value = f"{len(found['written'])}; {found['image_bytes_in_log']}"
+        rows.append([told + "pieces of the image in the log", "0; 0", value])
+    return table(["figure", "wanted", "value"], rows)
+
+
+def _answers(found: Report) -> str:
+    counts: dict[str, int] = {}
+    for name, count in found["answers"].items():
+        status = name.split(" ")[0]
+        if status != "healthz":
+            counts[status] = counts.get(status, 0) + count
+    return ", ".join(f"{status}: {count}" for status, count in counts.items())
+
+
+def _memory(found: Report) -> str:
+    first, last = found["after_a_tenth"], found["at_the_end"]
+    threads = f"{first['threads']} and {last['threads']} threads"
+    return f"{first['memory_mb']} and {last['memory_mb']} MB; {threads}"
+
+
+def video() -> str:
+    """A long video of three faces, where it was measured."""
+    head = ["figure", "wanted", "value"]
+    if not (REPORTS / "video.json").exists():
+        return table(head, [["a video of ten minutes", "-", "not measured yet"]])
+    found = read("video")
+    tracks = " and ".join(str(len(each)) for each in found["tracks_of_each_face"])
+    memory = f"{found['first_quarter_mib']:.0f} and {found['last_quarter_mib']:.0f} MiB"
+    rate = f"{found['predict_per_s']}/s, {found['ratio']:.0%}".replace("%", " %")
+    about = f"{found['frames']} frames of {found['size'][0]} x {found['size'][1]} px"
+    rows = [
+        [f"{about}: memory, first and last quarter", "within 10 %", memory],
+        ["tracks of each face; switches", "1 and 1 and 1; 0", f"{tracks}; {found['switches']}"],
+        ["rate, of the bare pipeline's", "85 %", rate],
+    ]
+    return table(head, rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
+    "real-regions": real_regions,
+    "real-types": real_types,
     "real-patches": real_patches,
     "recognition": recognition,
     "recognition-differences": recognition_differences,
@@ -346,6 +437,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "report": report_page,
     "any-file": any_file,
     "long-runs": long_runs,
+    "video": video,
+    "service": service,
 }
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 

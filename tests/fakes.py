@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from latent_ofer.backends.protocol import Floats, Mask, no_types
 from latent_ofer.pipeline import LatentOFER
+from latent_ofer.results import COVER_TYPES
 from latent_ofer.weights_folder import Thresholds
 
 RED = np.array([255, 0, 0], dtype=np.uint8)
@@ -71,6 +72,17 @@ class ViewsBackend(FakeBackend):
         pixels = mask.repeat(8, axis=1).repeat(8, axis=2)[:, None]
         seen = np.where(pixels, np.float32(0), faces)
         return super().recognise(seen, patches(seen), np.zeros_like(mask))
+
+
+class TypesBackend(ViewsBackend):
+    """One that tells what hides a face: a hand in the upper half, an object in the lower."""
+
+    def detect(self, faces: Floats, latents: Floats) -> tuple[Floats, Floats]:
+        scores, _ = super().detect(faces, latents)
+        types = np.zeros((len(faces), len(COVER_TYPES), 196), np.float32)
+        types[:, COVER_TYPES.index("hand"), :98] = scores[:, :98]
+        types[:, COVER_TYPES.index("object"), 98:] = scores[:, 98:]
+        return scores, types
 
 
 @dataclass(frozen=True)

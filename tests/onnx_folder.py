@@ -169,7 +169,7 @@ def write_manifest(folder: Path) -> None:
         "default_detector": "synthetic",
         "recognisers": {
             "paper": None,
-            "views": {"before": 0.5, "after": [[0.5, 0.1], [0.25, 0], [0, 1]]},
+            "views": {"before": 0.5, "after": [[0.5, 0.1, 0.2], [0.25, 0], [0, 1]]},
         },
         "default_recogniser": "paper",
     }

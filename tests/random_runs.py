@@ -45,7 +45,7 @@ batch_size: 4
 learning_rate: 0.001
 """
 TEMPERATURE = 1.75
-FUSION = Fusion(0.75, ((0.5, -0.25), (0.25, 1.0), (0.125, 0.5)))
+FUSION = Fusion(0.75, ((0.5, -0.25, 0.5), (0.25, 1.0, 0.0), (0.125, 0.5, -0.5)))
 DEV_AUROC = {"synthetic": 0.9, "one-class": 0.8, "paper": 0.7}
 
 

@@ -45,8 +45,10 @@ _MARK: Final = ("Software", "latent-ofer")
 """Stands in the files of figures, so that nobody takes one for a photo."""
 _COMMENT: Final = b"latent-ofer"
 """The same in those of annotated photos: a JPEG comment."""
+VIDEO_COMMENT: Final = "latent-ofer annotated"
+"""The same in those of annotated videos."""
 _HEAD: Final = 1024
-"""Bytes of a file in which its mark is found."""
+"""First or last bytes of a file in which its mark is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +88,20 @@ def save_annotated(photo: Image.Image, path: str | os.PathLike[str]) -> None:
 
 
 def is_figure(path: str | os.PathLike[str]) -> bool:
-    """Whether `save_figure` or `save_annotated` wrote a file; False for what cannot be read."""
+    """Whether a file is a figure, an annotated photo or video; False for what cannot be read."""
     marks = {
         ".png": b"tEXt" + "\0".join(_MARK).encode(),
         ".jpg": b"\xff\xfe" + (len(_COMMENT) + 2).to_bytes(2) + _COMMENT,
+        ".mp4": VIDEO_COMMENT.encode(),
     }
-    mark = marks.get(os.path.splitext(path)[1].lower())
+    ending = os.path.splitext(path)[1].lower()
+    mark = marks.get(ending)
     if mark is None or not os.path.isfile(path):
         return False
     try:
         with open(path, "rb") as file:
+            if ending == ".mp4":
+                file.seek(max(0, os.path.getsize(path) - _HEAD))
             return mark in file.read(_HEAD)
     except OSError:
         return False

@@ -1,11 +1,15 @@
 """Files that are whole or absent, however the program ends."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+_PARTIAL: Final = re.compile(r"\.[0-9a-f]{16}(\.\w+)?")
+"""Name of a file that is being written; see `whole_file`."""
 
 
 @contextmanager
@@ -29,6 +33,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; nobody may be writing there now."""
+    for path in folder.glob(".*"):
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

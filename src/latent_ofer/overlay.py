@@ -1,7 +1,7 @@
 """Boxes, labels and hidden parts drawn on the photo or the frame of a video, with Pillow alone."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Final, overload
@@ -31,16 +31,22 @@ _SMALLEST: Final = 6
 
 
 @overload
-def annotate(photo: Pixels, faces: Iterable[FaceResult] | FaceResult) -> Pixels: ...
+def annotate(
+    photo: Pixels, faces: Iterable[FaceResult] | FaceResult, names: Sequence[str] = ...
+) -> Pixels: ...
 
 
 @overload
 def annotate(
-    photo: str | os.PathLike[str] | bytes | Image.Image, faces: Iterable[FaceResult] | FaceResult
+    photo: str | os.PathLike[str] | bytes | Image.Image,
+    faces: Iterable[FaceResult] | FaceResult,
+    names: Sequence[str] = ...,
 ) -> Image.Image: ...
 
 
-def annotate(photo: ImageSource, faces: Iterable[FaceResult] | FaceResult) -> Pixels | Image.Image:
+def annotate(
+    photo: ImageSource, faces: Iterable[FaceResult] | FaceResult, names: Sequence[str] = ()
+) -> Pixels | Image.Image:
     """Draw what was found on the photo: boxes, apparent expressions, hidden parts.
 
     Lines and letters grow with the picture, labels stay inside it and out of each other's way
@@ -53,6 +59,8 @@ def annotate(photo: ImageSource, faces: Iterable[FaceResult] | FaceResult) -> Pi
         The one that `faces` were found in; it stays as it is.
     faces : FaceResult, or an iterable of them
         As `LatentOFER.predict` gives them.
+    names : sequence of str
+        What each face's label begins with, such as the number of its track; none by default.
 
     Returns
     -------
@@ -69,7 +77,7 @@ def annotate(photo: ImageSource, faces: Iterable[FaceResult] | FaceResult) -> Pi
     line = max(1, round(min(pixels.shape[:2]) / 300))
     for face in shown:
         draw_face(pixels, face, line)
-    _draw_labels(pixels, shown)
+    _draw_labels(pixels, shown, names)
     return pixels if isinstance(photo, np.ndarray) else Image.fromarray(pixels)
 
 
@@ -145,13 +153,13 @@ def _draw_hidden(
             draw.line(end, fill=colour, width=width)
 
 
-def _draw_labels(pixels: Pixels, faces: list[FaceResult]) -> None:
+def _draw_labels(pixels: Pixels, faces: list[FaceResult], names: Sequence[str]) -> None:
     size = (pixels.shape[1], pixels.shape[0])
     whole = (0.0, 0.0, float(size[0] - 1), float(size[1] - 1))
     boxes = [face.box or whole for face in faces]
     taken: list[_Box] = []
-    for face, box in zip(faces, boxes, strict=True):
-        text = _text(face)
+    for name, face, box in zip(names or [""] * len(faces), faces, boxes, strict=True):
+        text = f"{name} {_text(face)}".lstrip()
         points, width, height = _letters(text, box, size)
         if points < _SMALLEST:
             continue

@@ -20,7 +20,8 @@ REGIONS: Final = (
 )
 """The parts of a face that have a name; left and right are those of the image."""
 
-HIDING: Final = ("hand", "object", "cloth", "hair", "sunglasses")
+HAND: Final = "hand"
+HIDING: Final = (HAND, "object", "cloth", "hair", "sunglasses")
 """Types of covers that hide a part of a face; a mask is cloth."""
 HARMLESS: Final = ("glasses", "text", "shade")
 """Types that lie over it and hide little: clear glasses, letters, shadow."""

@@ -14,9 +14,10 @@ from latent_ofer.images.face_regions import hidden_shares
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import VIEWS, Fusion
-from latent_ofer.results import HIDING, Expression, Occlusion
+from latent_ofer.results import HAND, HIDING, Expression, Occlusion
 from latent_ofer.weights_folder import Thresholds
 
+Shares = NDArray[np.float64]
 _NO_LATENTS: Floats = np.empty(0, np.float32)
 
 Landmarks = NDArray[np.float64] | None
@@ -66,7 +67,9 @@ class Stages:
         after, repaired = list(before), self._filled(planes, masks)
         hidden = np.flatnonzero(masks.any(axis=(1, 2)))
         if len(hidden):
-            answer = self._after(logits[hidden], planes[hidden], repaired[hidden], masks[hidden])
+            shares = _shares([occlusions[index] for index in hidden])
+            parts = logits[hidden], planes[hidden], repaired[hidden], masks[hidden], shares
+            answer = self._after(*parts)
             for index, read in zip(hidden, arrays.to_expressions(*answer, labels), strict=True):
                 after[index] = read
         pixels = arrays.to_pixels(repaired)
@@ -102,18 +105,18 @@ class Stages:
         logits, attention = self._backend.recognise(planes, latents, masks)
         return arrays.to_expressions(self._alone(logits), attention, len(EXPRESSIONS))
 
-    def views(self, faces: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    def views(self, faces: Pixels) -> tuple[Floats, Shares]:
         """What the recogniser makes of each of `recogniser.views.VIEWS`.
 
         Returns
         -------
         logits : (3, B, 8) float32
             Not calibrated; all alike where no patch is hidden.
-        share : (B,) float64
-            Hidden share of each face.
+        shares : (B, 2) float64
+            Of each face, what is hidden, and what is hidden behind a hand.
         """
-        planes = arrays.to_planes(faces)
-        masks = _masks(self.detect(faces))
+        planes, occlusions = arrays.to_planes(faces), self.detect(faces)
+        masks = _masks(occlusions)
         before, _ = self._backend.recognise(planes, _NO_LATENTS, np.zeros_like(masks))
         logits = np.stack([before] * len(VIEWS))
         hidden = masks.any(axis=(1, 2))
@@ -121,7 +124,7 @@ class Stages:
             repaired = self._filled(planes, masks)
             found, _ = self._hidden_views(planes[hidden], repaired[hidden], masks[hidden])
             logits[1:, hidden] = found
-        return logits, masks.mean(axis=(1, 2))
+        return logits, _shares(occlusions)
 
     def _filled(self, planes: Floats, masks: Mask) -> Floats:
         """The planes with their hidden patches filled in; those of whole faces as they came."""
@@ -147,17 +150,17 @@ class Stages:
         return logits if self._fusion is None else self._fusion.alone(logits)
 
     def _after(
-        self, before: Floats, planes: Floats, mended: Floats, masks: Mask
+        self, before: Floats, planes: Floats, mended: Floats, masks: Mask, shares: Shares
     ) -> tuple[Floats, Floats]:
         """Logits (B, 8) and attention (B, 14, 14) of faces of which a part was repaired.
 
-        `before` are the logits (B, 8) of the faces as they came.
+        `before` are the logits (B, 8) of the faces as they came, `shares` (B, 2) of `_shares`.
         """
         if self._fusion is None:
             latents = self._backend.encode(mended)
             return self._backend.recognise(mended, latents, masks)
         views, attention = self._hidden_views(planes, mended, masks)
-        return self._fusion.of([before, *views], masks.mean(axis=(1, 2))), attention
+        return self._fusion.of([before, *views], shares), attention
 
     def _occlusions(
         self, faces: Pixels, scores: Floats, types: Floats, landmarks: Sequence[Landmarks]
@@ -173,6 +176,15 @@ class Stages:
                 Occlusion(grid, mask, float(mask.mean()), float(limit), shares, covers)
             )
         return occlusions
+
+
+def _shares(occlusions: Sequence[Occlusion]) -> Shares:
+    """Of each face, what is hidden, and what is hidden behind a hand: (B, 2)."""
+    hands = [
+        sum(cover.share for cover in one.covers if cover.hidden and cover.type == HAND)
+        for one in occlusions
+    ]
+    return np.column_stack([[one.ratio for one in occlusions], hands])
 
 
 def _masks(occlusions: Sequence[Occlusion]) -> Mask:

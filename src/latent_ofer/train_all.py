@@ -1,7 +1,7 @@
 """The stages in training order: what each needs, whether it is stale, and the release."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from latent_ofer.trained import (
     trained_detectors,
     trained_networks,
 )
+from latent_ofer.training import processes
 from latent_ofer.training.checkpoint import (
     MODEL,
     describe,
@@ -50,7 +51,7 @@ from latent_ofer.training.checkpoint import (
     load_weights,
     parents_of,
 )
-from latent_ofer.training.loop import Resume
+from latent_ofer.training.how import How
 from latent_ofer.training.recipe import Settings, load_recipe
 from latent_ofer.training.start import start_manifest
 from latent_ofer.weights_folder import COVERS, FORMAT
@@ -76,7 +77,7 @@ class Stage:
     needs, parents : tuple of str
         The kinds of data and the stages that it is trained on.
     train : callable
-        ``train(sources, runs, config, resume)``.
+        ``train(sources, runs, config, how)``.
     recipe_of : str or None
         Another stage, when it shares that one's recipe.
     """
@@ -84,7 +85,7 @@ class Stage:
     recipe: type[Settings]
     needs: tuple[Need, ...]
     parents: tuple[str, ...]
-    train: Callable[[Sources, Path, str, Resume], Path]
+    train: Callable[[Sources, Path, str, How], Path]
     recipe_of: str | None = None
 
 
@@ -116,17 +117,17 @@ def _cover_of(
     return cover
 
 
-def _train_recogniser(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    return train_cnn.train_cnn(sources, runs, config, resume, _cover_of)
+def _train_recogniser(sources: Sources, runs: Path, config: str, how: How) -> Path:
+    return train_cnn.train_cnn(sources, runs, config, how, _cover_of)
 
 
-def _train_recogniser_paper(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def _train_recogniser_paper(sources: Sources, runs: Path, config: str, how: How) -> Path:
     repair = repair_with(runs, config)
-    return recogniser_paper.train_recogniser(sources, runs, config, resume, repair)
+    return recogniser_paper.train_recogniser(sources, runs, config, how, repair)
 
 
-def _train_fusion(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    del resume  # it takes minutes
+def _train_fusion(sources: Sources, runs: Path, config: str, how: How) -> Path:
+    del how  # it takes minutes, on the processor
     networks = trained_networks(runs, config)
     name = best_on_dev(dev_auroc(sources, runs, networks))
     engine = TorchBackend(networks.graphs(), name, VIEWS)
@@ -136,13 +137,13 @@ def _train_fusion(sources: Sources, runs: Path, config: str, resume: Resume) -> 
     return train_fusion.train_fusion(sources, runs, recipe, parents, stages.views)
 
 
-def _train_calibration(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    del resume  # it takes seconds
+def _train_calibration(sources: Sources, runs: Path, config: str, how: How) -> Path:
+    del how  # it takes seconds, on the processor
     return calibration.train_calibration(sources, runs, config, repair_with(runs, config))
 
 
-def _train_ablation(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
-    return ablation.train_ablation(sources, runs, config, resume, repair_with(runs, config))
+def _train_ablation(sources: Sources, runs: Path, config: str, how: How) -> Path:
+    return ablation.train_ablation(sources, runs, config, how, repair_with(runs, config))
 
 
 def _repair_variant(name: reconstructor.StageName) -> Stage:
@@ -228,7 +229,9 @@ def is_current(name: str, sources: Sources, runs: Path, config: str) -> bool:
     return {key: about.get(key) for key in wanted} == wanted
 
 
-def train_all(sources: Sources, runs: Path, config: str, say: Callable[[str], None]) -> Path:
+def train_all(
+    sources: Sources, runs: Path, config: str, how: How, say: Callable[[str], None]
+) -> Path:
     """Train what is stale, in order, and write the shippable folder; returns its path.
 
     A stage that was cut short goes on from its last checkpoint.
@@ -245,7 +248,7 @@ def train_all(sources: Sources, runs: Path, config: str, say: Callable[[str], No
             say(f"{name}: up to date")
         else:
             say(f"{name}: training")
-            weights = stage.train(sources, runs, config, "if same")
+            weights = stage.train(sources, runs, config, replace(how, resume="if same"))
             say(f"{name}: done, {weights}")
     return release(sources, runs, config)
 
@@ -301,5 +304,6 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
         manifest["started_from"]["sha256"] = start["files"][MODEL]["sha256"]
         manifest["trained_here"] = here
     folder = runs / "weights"
-    export_folder(networks, folder, manifest)
+    if processes.place() == 0:
+        export_folder(networks, folder, manifest)
     return folder

@@ -156,7 +156,7 @@ def test_a_variant_repairs_with_its_own_layer_and_is_refused_when_stale(
     assert stale.note.startswith("out of date: ") and f"train {stage}" in stale.note
 
 
-VIEWS = Fusion(0.5, ((1, 0), (0, 0), (0, 0)))
+VIEWS = Fusion(0.5, ((1, 0, 0), (0, 0, 0), (0, 0, 0)))
 
 
 @pytest.mark.parametrize("fusion", [None, VIEWS], ids=["repaired face alone", "views"])

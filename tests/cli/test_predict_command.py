@@ -52,7 +52,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Image.new("RGB", (8, 8))
-    monkeypatch.setattr("latent_ofer.predict.run.draw_figure", lambda *_: picture)
+    monkeypatch.setattr("latent_ofer.predict.drawing.draw_figure", lambda *_: picture)
 
 
 def run(*arguments: object) -> int:
@@ -296,6 +296,7 @@ def after_one(whole: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any
     [
         (("--annotate",), "annotate False then, True now"),
         (("--labels", 7), "labels 8 then, 7 now"),
+        (("--every", 2), "every '1' then, '2' now"),
         (("--format", "csv"), "format 'jsonl' then, 'csv' now"),
         (("--abstain-below", 0.5), "then, 0.5 now"),
         (("--detector", "paper"), "detector 'default' then, 'paper' now"),

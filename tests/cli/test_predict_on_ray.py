@@ -103,6 +103,7 @@ def test_a_ray_that_fails_is_one_line_that_says_what_is_done(
         (["--engine", "ray", "--annotate"], "leave out --columns, --format, --figures"),
         (["--engine", "ray", "--columns", "py-feat"], "leave out --columns, --format"),
         (["--engine", "ray", "--format", "csv"], "leave out --columns, --format"),
+        (["--engine", "ray", "--every", 2], "are for videos, which Ray does not read"),
         (["--workers", 2], "--address, --workers and --shard-size need --engine ray"),
         (["--address", "a:1"], "--address, --workers and --shard-size need --engine ray"),
     ],

@@ -21,6 +21,7 @@ from latent_ofer.detector.baselines_gaussian import fit_gaussian, shrunk_covaria
 from latent_ofer.detector.baselines_patch_svdd import (
     NEIGHBOURS,
     PatchSVDD,
+    inputs_of,
     moves,
     patch_svdd_loss,
     windows_of_photo,
@@ -31,6 +32,7 @@ from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.encoder.train import train_mae
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.training.checkpoint import load_weights, save_weights
+from latent_ofer.training.how import How
 
 RECIPE = """
 faces: 12
@@ -130,13 +132,13 @@ def test_both_parts_of_the_loss_of_patch_svdd_teach_the_encoder() -> None:
     model = PatchSVDD(4, 6, 10)
     faces = torch.rand(1, 3, 112, 112)
     photo = torch.ones(1, 196, dtype=torch.bool)
-    loss, figures = patch_svdd_loss(model, faces, photo, 0.5)
+    loss, figures = patch_svdd_loss(model, inputs_of(faces, photo), 0.5)
     assert loss.item() == pytest.approx(figures["position"] + 0.5 * figures["distance"])
     assert figures["position"] == pytest.approx(np.log(8), abs=0.2)
     optimiser = torch.optim.Adam(model.parameters(), 0.01)
     for _ in range(10):
         optimiser.zero_grad()
-        loss, later = patch_svdd_loss(model, faces, photo, 0.5)
+        loss, later = patch_svdd_loss(model, inputs_of(faces, photo), 0.5)
         loss.backward()
         optimiser.step()
     assert later["position"] < figures["position"]
@@ -151,10 +153,10 @@ def test_windows_that_touch_a_patch_which_does_not_count_teach_nothing() -> None
     altered = faces.clone()
     altered[:, :, :16] = torch.rand(1, 3, 16, 112)
     whole = torch.ones_like(photo)
-    losses = [patch_svdd_loss(model, some, photo, 0.5)[0] for some in (faces, altered)]
+    losses = [patch_svdd_loss(model, inputs_of(some, photo), 0.5)[0] for some in (faces, altered)]
     assert torch.equal(*losses)
     assert not torch.equal(
-        *(patch_svdd_loss(model, some, whole, 0.5)[0] for some in (faces, altered))
+        *(patch_svdd_loss(model, inputs_of(some, whole), 0.5)[0] for some in (faces, altered))
     )
     # All windows below are still there: those that begin at 16 px, four rows lost to the margin.
     assert windows_of_photo(photo)[0].sum(1).tolist() == [0] * 5 + [27] * 22
@@ -181,8 +183,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sources, Path, st
     (config / f"{STAGE}.yaml").write_text(RECIPE)
     sources = Sources(write_archives(folder / "data"), folder / "cache")
     runs = folder / "runs"
-    train_mae(sources, runs, str(config), resume=False)
-    train_detector_baselines(sources, runs, str(config), resume=False)
+    train_mae(sources, runs, str(config), How())
+    train_detector_baselines(sources, runs, str(config), How())
     return sources, runs, str(config)
 
 
@@ -215,7 +217,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
 ) -> None:
     sources, runs, config = trained
     before = load_weights(runs / STAGE).tensors
-    train_detector_baselines(sources, runs, config, resume=True)
+    train_detector_baselines(sources, runs, config, How(resume=True))
     after = load_weights(runs / STAGE).tensors
     assert before.keys() == after.keys()
     assert not any(name.startswith("mae") for name in after)

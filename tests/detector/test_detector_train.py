@@ -23,6 +23,7 @@ from latent_ofer.encoder.train import MaeRecipe, load_mae, train_mae
 from latent_ofer.errors import StaleError
 from latent_ofer.occlusion.cutouts import load_cutouts
 from latent_ofer.training.checkpoint import load_state, load_weights, save_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
 
 MAE = """
@@ -120,8 +121,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory, data: Path, config: str) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     sources = Sources(data, folder / "cache")
-    train_mae(sources, folder, config, resume=False)
-    train_detector(sources, folder, config, resume=False)
+    train_mae(sources, folder, config, How())
+    train_detector(sources, folder, config, How())
     return folder
 
 
@@ -285,7 +286,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
     runs: Path, data: Path, config: str
 ) -> None:
     before = load_weights(runs / "detector").tensors
-    train_detector(Sources(data, runs / "cache"), runs, config, resume=True)
+    train_detector(Sources(data, runs / "cache"), runs, config, How(resume=True))
     after = load_weights(runs / "detector").tensors
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

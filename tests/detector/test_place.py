@@ -7,14 +7,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from latent_ofer.detector.place import (
+    LEFT_OUT,
     NEAR,
     SHIFT,
     PlaceNetwork,
     elsewhere,
     place_loss,
+    places,
     relit,
     shifted,
 )
+from latent_ofer.training.batch import shared_out
 
 
 def some_faces(count: int = 3) -> Tensor:
@@ -75,7 +78,9 @@ def test_loss_asks_for_the_own_place_and_for_none_of_altered_faces() -> None:
                 continue
             wanted = window if face < 2 else 196
             terms.append(F.cross_entropy(logits[face, :, window][None], torch.tensor([wanted])))
-    assert torch.allclose(place_loss(logits, streaks), torch.stack(terms).mean(), atol=1e-5)
+    place = places(streaks, altered=1)
+    loss = place_loss(logits, place, shared_out(place != LEFT_OUT))
+    assert torch.allclose(loss, torch.stack(terms).mean(), atol=1e-5)
 
 
 def test_altered_faces_have_nothing_where_it_was() -> None:

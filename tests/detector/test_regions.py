@@ -1,12 +1,13 @@
+import numpy as np
 import pytest
 import torch
 
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
-from latent_ofer.detector.train_regions import BORDER, SURE, patch_loss
+from latent_ofer.detector.train_regions import BORDER, SURE, Known, patch_loss
 from latent_ofer.training.recipe import load_recipe
 
-NO_STREAKS = torch.zeros(2, 14, 14, dtype=torch.bool)
+NO_STREAKS = np.zeros((2, 14, 14), dtype=np.bool_)
 
 
 def trained_a_little() -> RegionDetector:
@@ -53,9 +54,9 @@ def test_the_shipped_configuration_has_under_a_million_parameters() -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     model = RegionDetector(width=16).train()
-    covered = torch.zeros(2, 112, 112, dtype=torch.bool)
+    covered = np.zeros((2, 112, 112), dtype=np.bool_)
     covered[:, 20:60, 20:60] = True
-    patch_loss(model(torch.rand(2, 3, 112, 112)), covered, NO_STREAKS).backward()
+    patch_loss(model(torch.rand(2, 3, 112, 112)), Known.of(covered, NO_STREAKS)).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
@@ -67,11 +68,11 @@ def test_probability_is_the_logistic_of_the_logit() -> None:
 
 
 def test_border_patches_count_as_hidden_with_less_weight() -> None:
-    covered = torch.zeros(1, 112, 112, dtype=torch.bool)
+    covered = np.zeros((1, 112, 112), dtype=np.bool_)
     covered[0, 0:8, 0:8] = True  # patch 0: hidden
     covered[0, 0:1, 8:16] = True  # patch 1: an eighth, border
     logits = torch.zeros(1, 196, requires_grad=True)
-    loss = patch_loss(logits, covered, NO_STREAKS[:1])
+    loss = patch_loss(logits, Known.of(covered, NO_STREAKS[:1]))
     loss.backward()
     assert float(loss.detach()) == pytest.approx(0.693147, abs=1e-5)
     assert logits.grad is not None
@@ -82,12 +83,12 @@ def test_border_patches_count_as_hidden_with_less_weight() -> None:
 
 
 def test_patch_loss_leaves_patches_without_label_out_unless_they_are_covered() -> None:
-    covered = torch.zeros(1, 112, 112, dtype=torch.bool)
+    covered = np.zeros((1, 112, 112), dtype=np.bool_)
     covered[0, 0:8, 0:8] = True
-    unlabelled = NO_STREAKS[:1].clone()
+    unlabelled = NO_STREAKS[:1].copy()
     unlabelled[0, 0, :2] = True
     logits = torch.zeros(1, 196, requires_grad=True)
-    patch_loss(logits, covered, unlabelled).backward()
+    patch_loss(logits, Known.of(covered, unlabelled)).backward()
     assert logits.grad is not None
     assert float(logits.grad[0, 0]) < 0
     assert float(logits.grad[0, 1]) == 0
@@ -95,11 +96,11 @@ def test_patch_loss_leaves_patches_without_label_out_unless_they_are_covered() -
 
 
 def test_what_looks_surely_hidden_on_a_clean_face_is_not_unlearned() -> None:
-    nothing = torch.zeros(1, 112, 112, dtype=torch.bool)
+    nothing = np.zeros((1, 112, 112), dtype=np.bool_)
     logits = torch.zeros(1, 196)
     logits[0, :2] = torch.tensor([SURE + 0.1, SURE - 0.1])
     logits.requires_grad_()
-    patch_loss(logits, nothing, NO_STREAKS[:1]).backward()
+    patch_loss(logits, Known.of(nothing, NO_STREAKS[:1])).backward()
     assert logits.grad is not None
     assert float(logits.grad[0, 0]) == 0
     assert float(logits.grad[0, 1]) > 0

@@ -23,6 +23,7 @@ from latent_ofer.detector.train_svdd import (
 from latent_ofer.encoder.train import load_mae, train_mae
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.training.checkpoint import load_weights, save_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.start import keep_start
 
 
@@ -100,7 +101,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sources, Path, st
     folder = tmp_path_factory.mktemp("paper")
     sources = Sources(write_archives(folder / "data"), folder / "cache")
     runs, config = folder / "runs", str(write_recipes(folder / "tiny"))
-    train_mae(sources, runs, config, resume=False)
+    train_mae(sources, runs, config, How())
     train_paper(sources, runs, config)
     return sources, runs, config
 

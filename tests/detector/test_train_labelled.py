@@ -26,6 +26,7 @@ from latent_ofer.detector.train_labelled import (
     train_labelled,
 )
 from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.start import keep_start
 
 LOOKS = [("hand", "hand"), ("", ""), ("glasses", "glasses"), ("", ""), ("hair+hand", "hair")]
@@ -44,7 +45,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, data: Path, config: str) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    train_labelled(Sources(data, folder / "cache"), folder, config, False)
+    train_labelled(Sources(data, folder / "cache"), folder, config, How())
     return folder
 
 
@@ -94,7 +95,7 @@ def test_it_starts_from_released_weights_where_they_are_given(
     save_file({START_PREFIX + name: value for name, value in trained.items()}, released)
     released.with_name("manifest.json").write_text("{}")
     keep_start(released, tmp_path / "runs")
-    train_labelled(Sources(data, runs / "cache"), tmp_path / "runs", str(still), False)
+    train_labelled(Sources(data, runs / "cache"), tmp_path / "runs", str(still), How())
     further = load_weights(tmp_path / "runs" / STAGE)
     assert further.about["start"] == file_sha256(released)
     for name in ("place", "kinds.weight", "stem.0.0.weight"):
@@ -105,7 +106,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
     runs: Path, data: Path, config: str
 ) -> None:
     before = load_weights(runs / STAGE).tensors
-    train_labelled(Sources(data, runs / "cache"), runs, config, True)
+    train_labelled(Sources(data, runs / "cache"), runs, config, How(resume=True))
     after = load_weights(runs / STAGE).tensors
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

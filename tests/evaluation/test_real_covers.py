@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakes import fake_model
+from fakes import TypesBackend, fake_model
 from helpers import drawn_face
 from latent_ofer.datasets.covers import Cover
 from latent_ofer.datasets.pool import FacePool, FaceSet
@@ -16,9 +16,12 @@ from latent_ofer.evaluation.bench import Bench
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.real_covers import evaluate_real_covers
 from latent_ofer.evaluation.recognisers import pipeline_recogniser
+from latent_ofer.images.face_regions import region_pixels
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.pipeline import LatentOFER
+from latent_ofer.recogniser.views import Fusion
 from latent_ofer.results import HIDING
-from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+from latent_ofer.weights_folder import SHIPPED, Thresholds, WeightsFolder
 
 LOOKS = {
     "hand": ("hand", "hand"),
@@ -48,6 +51,8 @@ def photos() -> FacePool:
         for _ in range(int(rng.integers(0, 9))):
             row, column = 8 * rng.integers(0, 14, 2)
             face[row : row + 8, column : column + 8] = rng.integers(60, 256), 0, 0
+        if seed % 3 == 0:
+            face[56:112, 56 * (seed % 2) : 56 * (seed % 2) + 56] = 200, 0, 0
         images.append(face)
     count = len(KINDS)
     labels = np.where(np.arange(count) % 5 == 4, -1, np.arange(count) % 8)
@@ -75,11 +80,13 @@ COVERS = {("set", f"{row}.png"): looked(kind) for row, kind in enumerate(KINDS) 
 def measure(
     covers: dict[Key, Cover] = COVERS,
     outlines: dict[Key, np.ndarray] | None = None,
+    model: LatentOFER | None = None,
 ) -> dict[str, Any]:
     keys = [row for row, key in enumerate(POOL.keys) if key in covers]
     faces = ChosenFaces(POOL.take(np.array(keys)), {"set": "0"}, {"split": "val"})
     weights = WeightsFolder.open(SHIPPED)
-    pipeline = pipeline_recogniser("pipeline", fake_model()[0], weights, "synthetic", "views")
+    model = model or fake_model()[0]
+    pipeline = pipeline_recogniser("pipeline", model, weights, "synthetic", "views")
     with TemporaryDirectory() as folder:
         bench = Bench(faces, [], Path(folder))
         return evaluate_real_covers(bench, pipeline, covers, outlines or {})
@@ -147,6 +154,49 @@ def test_every_figure_is_that_of_a_slow_count() -> None:
     assert unlabelled > 0
     assert report["covers"]["glasses or letters only"]["n"] == 6
     assert "patches" not in report
+
+
+def test_really_covered_faces_are_told_apart_by_the_regions_that_are_found_hidden() -> None:
+    report = measure()
+    rows = [
+        row
+        for row, kind in enumerate(KINDS)
+        if kind in LOOKS
+        and belongs(COVERS["set", f"{row}.png"], "really covered")
+        and POOL.labels[row] >= 0
+    ]
+    expected: dict[str, list[float]] = {}
+    for row in rows:
+        face = fake_model()[0].predict(POOL.batch(np.array([row]))[0], crops=True)[0]
+        name = EXPRESSIONS[POOL.labels[row]]
+        hidden = (face.occlusion.scores > face.occlusion.threshold).repeat(8, 0).repeat(8, 1)
+        for region, pixels in region_pixels(None).items():
+            if hidden[pixels].mean() >= 0.5:
+                expected.setdefault(region, []).append(float(face.expression == name))
+    assert expected
+    assert {name: row["n"] for name, row in report["regions"].items()} == {
+        name: len(right) for name, right in expected.items()
+    }
+    for name, right in expected.items():
+        assert report["regions"][name]["after"]["value"] == pytest.approx(np.mean(right))
+
+
+def test_what_hides_most_of_a_face_is_counted_by_what_covers_it() -> None:
+    assert "types" not in measure()
+    model = LatentOFER(TypesBackend(), Thresholds(0.5, 0.25), fusion=Fusion(1.0, ((1, 0, 0),) * 3))
+    counts = measure(model=model)["types"]
+    expected = {name: dict.fromkeys((*HIDING, "nothing"), 0) for name in counts}
+    for row, kind in enumerate(KINDS):
+        if kind not in LOOKS:
+            continue
+        (face,) = model.predict(POOL.batch(np.array([row]))[0], crops=True)
+        mask = face.occlusion.mask
+        upper, lower = int(mask[:7].sum()), int(mask[7:].sum())
+        said = "nothing" if not mask.any() else "hand" if upper >= lower else "object"
+        for name in counts:
+            expected[name][said] += belongs(COVERS["set", f"{row}.png"], name)
+    assert counts == expected
+    assert counts["hand"]["object"] and counts["nothing"]["nothing"]
 
 
 def test_patches_of_outlined_faces_are_pooled() -> None:

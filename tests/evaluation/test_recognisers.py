@@ -3,7 +3,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +321,9 @@ def test_the_pipeline_answers_as_predict_does_before_and_after_repair(pictures: 
     for detector, reads in (("paper", "views"), ("labelled", "paper")):
         other = pipeline_recogniser("pipeline", model, weights, detector, reads)
         assert other.digest != both[0].digest
+    refitted = replace(weights, manifest={**weights.manifest, "recognisers": {"views": None}})
+    other = pipeline_recogniser("pipeline", model, refitted, "labelled", "views")
+    assert other.digest != both[0].digest
 
 
 def test_the_pipeline_is_named_by_one_word() -> None:

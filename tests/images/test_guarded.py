@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from helpers import drawn_face
 from latent_ofer.errors import ImageError, LatentOFERError
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import Choice, Video
+from videos import plain, write_video
 
 FACE = drawn_face(64)[0]
 ODD_DECODER = """
@@ -138,3 +141,43 @@ def test_a_process_that_cannot_start_is_said_once_and_not_for_each_image(
     monkeypatch.setattr("latent_ofer.images.guarded._PROGRAM", "raise SystemExit(3)")
     with GuardedDecoder() as decoder, pytest.raises(LatentOFERError, match="exit code 3"):
         decoder.read(b"")
+
+
+def test_frames_of_a_video_come_from_the_process_and_photos_between_them(
+    decoder: GuardedDecoder, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.mp4", plain(12))
+    here = list(Video(str(path), Choice(every=3)))
+    expected, there = decoder.open_video(path, Choice(every=3))
+    assert expected == 4
+    for ours, theirs in zip(there, here, strict=True):
+        assert (ours.number, ours.time) == (theirs.number, theirs.time)
+        assert (ours.pixels is None) == (theirs.pixels is None)
+        if ours.pixels is not None and theirs.pixels is not None:
+            np.testing.assert_array_equal(ours.pixels, theirs.pixels)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ImageError) as caught:
+        list(decoder.open_video(path, Choice())[1])
+    assert (caught.value.code, caught.value.path) == ("truncated", str(path))
+
+
+def test_a_frame_that_kills_its_decoder_costs_the_rest_of_its_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", plain(6))
+    (tmp_path / "sitecustomize.py").write_text(
+        "from latent_ofer.images import video\n"
+        "import os\n"
+        "pixels = video.Video._pixels\n"
+        "video.Video._pixels = lambda *a: pixels(*a) if a[1].pts == 0 else os._exit(7)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    with GuardedDecoder() as decoder:
+        _, frames = decoder.open_video(path, Choice())
+        assert next(frames).number == 0
+        with pytest.raises(ImageError, match=r"broke down \(exit code 7\)") as caught:
+            next(frames)
+        assert caught.value.code == "internal"
+        Image.fromarray(FACE).save(tmp_path / "good.png")
+        np.testing.assert_array_equal(decoder.read(tmp_path / "good.png"), FACE)

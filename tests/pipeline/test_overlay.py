@@ -132,3 +132,17 @@ def test_labels_of_faces_in_one_place_do_not_cover_each_other() -> None:
     face = at(CLEAN_FACE, 100, 150, 1.0)
     one, two = (same(annotate(photo, [face] * count), DARK).sum() for count in (1, 2))
     assert two > 1.5 * one
+
+
+def test_a_name_makes_the_label_longer_and_each_face_has_its_own() -> None:
+    photo = np.full((400, 900, 3), 128, np.uint8)
+    faces = [at(CLEAN_FACE, 100, 150, 1.5), at(CLEAN_FACE, 500, 150, 1.5)]
+
+    def dark(names: list[str]) -> list[int]:
+        drawn = same(annotate(photo, faces, names), DARK)[:140]
+        return [int(drawn[:, :450].sum()), int(drawn[:, 450:].sum())]
+
+    plain, named = dark([]), dark(["0:", "track 17:"])
+    assert plain[0] < named[0] < named[1]
+    with pytest.raises(ValueError):
+        annotate(photo, faces, ["one"])

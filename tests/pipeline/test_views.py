@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fakes import ViewsBackend, hide
+from fakes import TypesBackend, ViewsBackend, hide
 from helpers import drawn_face
 from latent_ofer import EXPRESSIONS, Expression, LatentOFER
 from latent_ofer.recogniser.views import Fusion
@@ -11,7 +11,7 @@ from latent_ofer.stages import Stages
 from latent_ofer.weights_folder import Thresholds
 
 THRESHOLDS = Thresholds(colour=0.5, grey=0.25)
-FUSION = Fusion(0.5, ((0.6, -0.4), (0.2, 1.5), (0.4, 0.3)))
+FUSION = Fusion(0.5, ((0.6, -0.4, 2.0), (0.2, 1.5, -1.0), (0.4, 0.3, 0.5)))
 CLEAN = drawn_face()[0]
 HIDDEN = hide(CLEAN, slice(8, 12), slice(3, 9))
 MASK = np.zeros((14, 14), dtype=bool)
@@ -57,7 +57,7 @@ def test_a_hidden_face_gets_the_answer_fused_by_its_hidden_share() -> None:
     share = 24 / 196
     total = np.zeros(8)
     views = (as_it_came, blanked, mended)
-    for view, (a, b) in zip(views, FUSION.after, strict=True):
+    for view, (a, b, _) in zip(views, FUSION.after, strict=True):
         total += (a + b * share) * (view - view.mean())
     assert of(reading.after) == pytest.approx(softmax(total), abs=1e-5)
     assert reading.after.attention == pytest.approx(attention, abs=1e-5)
@@ -83,15 +83,30 @@ def test_a_face_reads_the_same_alone_and_among_others() -> None:
 
 def test_views_are_what_reading_fuses() -> None:
     faces = np.stack([HIDDEN, CLEAN, hide(CLEAN, slice(2, 5), slice(2, 12))])
-    logits, share = stages().views(faces)
+    logits, shares = stages().views(faces)
     assert logits.shape == (3, 3, 8) and logits.dtype == np.float32
-    assert share == pytest.approx([24 / 196, 0, 30 / 196])
+    assert shares[:, 0] == pytest.approx([24 / 196, 0, 30 / 196]) and not shares[:, 1].any()
     assert np.array_equal(logits[1, 1], logits[0, 1]) and np.array_equal(logits[2, 1], logits[0, 1])
-    fused, alone = FUSION.of(list(logits), share), FUSION.alone(logits[0])
+    fused, alone = FUSION.of(list(logits), shares), FUSION.alone(logits[0])
     for row, reading in enumerate(stages().read(faces, 8, [None] * 3)):
         assert of(reading.before) == pytest.approx(softmax(alone[row]), abs=1e-5)
         expected = alone[row] if row == 1 else fused[row]
         assert of(reading.after) == pytest.approx(softmax(expected), abs=1e-5)
+
+
+def test_what_a_hand_hides_is_told_from_what_else_does() -> None:
+    typed = Stages(TypesBackend(), THRESHOLDS, FUSION)
+    faces = np.stack([hide(CLEAN, slice(2, 5), slice(2, 12)), HIDDEN])
+    faces[0] = hide(faces[0], slice(9, 12), slice(3, 9))
+    _, shares = typed.views(faces)
+    assert shares.ravel() == pytest.approx([48 / 196, 30 / 196, 24 / 196, 0])
+    logits, _ = typed.views(faces)
+    fused = FUSION.of(list(logits), shares)
+    for row, reading in enumerate(typed.read(faces, 8, [None] * 2)):
+        assert of(reading.after) == pytest.approx(softmax(fused[row]), abs=1e-5)
+    # Where types do not count as hidden, neither does a hand.
+    _, shares = Stages(TypesBackend(), THRESHOLDS, FUSION, ["object"]).views(faces)
+    assert shares.ravel() == pytest.approx([18 / 196, 0, 24 / 196, 0])
 
 
 def test_views_are_not_calibrated() -> None:

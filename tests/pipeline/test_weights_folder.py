@@ -72,7 +72,7 @@ def test_a_recogniser_has_its_fusion_of_views_or_reads_the_repaired_face_alone(
 ) -> None:
     assert WeightsFolder.open(folder).recognisers == {
         "paper": None,
-        "views": Fusion(0.5, ((0.5, 0.1), (0.25, 0.0), (0.0, 1.0))),
+        "views": Fusion(0.5, ((0.5, 0.1, 0.2), (0.25, 0.0, 0.0), (0.0, 1.0, 0.0))),
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from latent_ofer.predict.journal import Entry, Journal, Run, UnfinishedError, differences
+from latent_ofer.predict.journal import Entry, Journal, Run, Seen, UnfinishedError, differences
 
 RUN = Run(
     {"weights": "abc", "labels": 8}, [("a.jpg", 5, 1), ("b.jpg", 6, 2), ("c.jpg", None, None)]
@@ -24,7 +24,10 @@ def written(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_cut_anywhere_it_goes_on_behind_the_last_whole_line(tmp_path: Path) -> None:
+def test_cut_anywhere_it_goes_on_behind_the_last_whole_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: None)  # five hundred times, on a busy disk
     whole = written(tmp_path / "j")
     header, first, second = whole.splitlines(keepends=True)
     for end in range(len(whole) + 1):
@@ -37,6 +40,15 @@ def test_cut_anywhere_it_goes_on_behind_the_last_whole_line(tmp_path: Path) -> N
         journal.close()
         assert (tmp_path / "j").read_bytes() == whole
         assert list(journal.entries()) == ENTRIES
+
+
+def test_what_is_seen_in_a_frame_comes_back_to_the_last_bit(tmp_path: Path) -> None:
+    seen = (Seen(1, (0.1, 1 / 3, 5, 7), 0.9, {"fear": 2 / 3}),)
+    frame = Entry(None, ["fear"], [{}], 2, 7, 0.28, seen)
+    journal = Journal.open(tmp_path / "j", RUN)
+    journal.add(frame)
+    assert list(journal.entries()) == [frame]
+    journal.close()
 
 
 def test_zeroes_that_a_machine_left_when_it_stopped_are_dropped(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview, draw_figure
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
-from latent_ofer.predict.reading import Origin, Picture, Reader, photo_source
+from latent_ofer.predict.reading import Origin, Picture, Place, Reader, source_of
 
 FACE, LANDMARKS = drawn_face()
 
@@ -25,8 +25,10 @@ class HereDecoder(GuardedDecoder):
         return load_image(source)
 
 
-def pictures(images: Sequence[tuple[Path, ImageError | None]], done: int = 0) -> Iterable[Picture]:
-    source = photo_source(images, HereDecoder())
+def pictures(
+    images: Sequence[tuple[Path, ImageError | None]], done: Place | None = None
+) -> Iterable[Picture]:
+    source = source_of(images, HereDecoder())
     assert source.total == len(images)
     return source.after(done)
 
@@ -44,9 +46,9 @@ def test_a_photo_that_vanishes_or_changes_meanwhile_is_still_the_one_that_was_re
     path.write_bytes(b"something else")
     second = next(outcomes)
     path.unlink()
-    for faces in (first, second):
+    for number, faces in enumerate((first, second)):
         origin, preview = reader.take()
-        assert origin == Origin(path)
+        assert origin == Origin(path, input=number)
         assert isinstance(faces, list) and preview is not None
         np.testing.assert_array_equal(np.asarray(draw_figure(preview, faces[0])), expected)
 
@@ -75,8 +77,8 @@ def test_what_cannot_be_read_keeps_its_place(tmp_path: Path) -> None:
 
 def test_what_is_done_is_not_read_again(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in "abc"]
-    (first, error), (second, _) = pictures([(path, None) for path in paths], done=1)
-    assert (first, second) == (Origin(paths[1]), Origin(paths[2]))
+    (first, error), (second, _) = pictures([(path, None) for path in paths], done=Place(0))
+    assert (first, second) == (Origin(paths[1], input=1), Origin(paths[2], input=2))
     assert isinstance(error, ImageError) and error.code == "not_found"
 
 

@@ -17,6 +17,7 @@ from latent_ofer.predict.run import Counts, Options, describe, predict_into
 
 FACE, _ = drawn_face()
 MODEL, _ = fake_model()
+FILM = Path("film.mp4")
 CROPS = Options(crops=True, batch_size=1)
 
 
@@ -26,7 +27,7 @@ class Told(BaseException):
 
 def run(folder: Path, source: Source, counts: Counts, tell=lambda _: None) -> None:  # type: ignore[no-untyped-def]
     results = ResultsFolder.of(folder)
-    journal = Journal.open(results.journal, describe(MODEL, [], CROPS, results))
+    journal = Journal.open(results.journal, describe(MODEL, [(FILM, None)], CROPS, results))
     predict_into(results, journal, MODEL, source, CROPS, counts, tell)
 
 
@@ -50,9 +51,9 @@ def test_what_is_being_read_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 
 def test_a_source_of_frames_fills_the_columns_that_photos_leave_empty(tmp_path: Path) -> None:
-    frames: list[Picture] = [(Origin(Path("film.mp4"), n, n / 25), FACE) for n in range(3)]
+    frames: list[Picture] = [(Origin(FILM, n, n / 25), FACE) for n in range(3)]
     counts = Counts()
     run(tmp_path, Source(lambda done: frames[done:], 3, lambda: None), counts)
     rows = (tmp_path / "results.jsonl").read_text().splitlines()
-    assert '"path": "film.mp4", "frame": 2, "time": 0.08' in rows[2]
+    assert '"path": "film.mp4", "frame": 2, "time": 0.08, "track": 0' in rows[2]
     assert counts.expressions.total() == counts.images == 3

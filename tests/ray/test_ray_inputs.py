@@ -81,6 +81,13 @@ def test_an_address_without_an_image_is_an_error_as_a_folder_is(
     assert [one.error.code for one in found if one.error is not None] == ["empty", "empty"]
 
 
+def test_a_video_is_told_from_an_image(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").touch()
+    ((told,), _) = find_inputs([tmp_path])
+    assert told.error is not None
+    assert (told.error.code, told.place) == ("unsupported_format", str(tmp_path / "film.mp4"))
+
+
 def test_a_storage_that_nobody_knows_is_refused_by_name() -> None:
     with pytest.raises(DataError, match="nosuch://bucket: cannot be listed"):
         find_inputs([Path("nosuch://bucket")])

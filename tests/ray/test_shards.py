@@ -1,18 +1,21 @@
 """Shards of a run, without Ray: how they are made up, written, found again and refused."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
 from pyarrow import parquet
+from ray.exceptions import RayError as AnyRayError
 
 from latent_ofer.predict.journal import Run, UnfinishedError
 from latent_ofer.predict.rows import TABLE_COLUMNS
 from latent_ofer.predict.run import Counts, Options, TooManyErrorsError
 from latent_ofer.predict.tables import parquet_schema
 from latent_ofer.ray import run as runs
+from latent_ofer.ray.cluster import RayError
 from latent_ofer.ray.inputs import Named
 from latent_ofer.ray.pipeline import NUMBERS
 from latent_ofer.ray.run import Job, Workers, predict_shards, take_up
@@ -42,7 +45,7 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[pyarrow.Table]:
             yield answers.pop(0)
 
     monkeypatch.setattr(runs, "rows_of_shards", answer)
-    monkeypatch.setattr(runs, "cluster", lambda *_: runs._told_in_a_line())
+    monkeypatch.setattr(runs, "cluster", lambda *_: nullcontext())
     return answers
 
 
@@ -143,6 +146,19 @@ def test_a_starting_run_leaves_what_is_not_its_own(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     take_up(tmp_path, INPUTS, RUN, 2, False)
     assert names(tmp_path) == ["_run.jsonl", "mine.parquet"]
+
+
+def test_what_a_worker_fails_at_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Iterator[pyarrow.Table]:
+        raise AnyRayError("died\nTraceback:\nWeightsError: the weights of a worker are others")
+        yield
+
+    monkeypatch.setattr(runs, "rows_of_shards", fail)
+    monkeypatch.setattr(runs, "cluster", lambda *_: nullcontext())
+    with pytest.raises(RayError, match="^Ray gave up: WeightsError: the weights of a worker"):
+        run(take_up(tmp_path, INPUTS, RUN, 2, False))
 
 
 def test_too_many_errors_end_the_run_and_leave_its_whole_shards(

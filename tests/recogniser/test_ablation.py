@@ -24,6 +24,7 @@ from latent_ofer.recogniser.attention_cnn import AttentionCNN
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.train_all import repair_with
 from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
 
 DIM = 24
@@ -44,7 +45,7 @@ def runs(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (runs / stage).symlink_to(trained.runs / stage)
     config = str(trained.config)
     sources = Sources(trained.data, runs / "cache")
-    train_ablation(sources, runs, config, False, repair_with(runs, config))
+    train_ablation(sources, runs, config, How(), repair_with(runs, config))
     return runs
 
 

@@ -15,6 +15,7 @@ from latent_ofer.recogniser.baselines import (
     train_baseline,
 )
 from latent_ofer.recogniser.teacher import lean_batch
+from latent_ofer.training.how import How
 
 JUDGE = "network: judge\nsizes: [32]\nepochs: 1\nepoch_images: 8\nbatch_size: 4\n"
 RATE = "learning_rate: 0.001\nbf16: false\n"
@@ -54,7 +55,7 @@ def test_a_trained_judge_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     config.mkdir()
     (config / "judge.yaml").write_text(JUDGE + RATE)
     sources = Sources(data, tmp_path / "cache")
-    train_baseline("judge", sources, tmp_path / "runs", str(config), False)
+    train_baseline("judge", sources, tmp_path / "runs", str(config), How())
     first = load_baseline("judge", tmp_path / "runs", str(config))
     again = load_baseline("judge", tmp_path / "runs", str(config))
     faces = torch.rand(2, 3, 112, 112)
@@ -74,7 +75,7 @@ def test_the_plain_cnn_starts_from_the_teacher(trained: Trained, tmp_path: Path)
     (runs / "teacher").mkdir(parents=True)
     source = trained.runs / "teacher" / "weights.safetensors"
     (runs / "teacher" / "weights.safetensors").write_bytes(source.read_bytes())
-    train_baseline("plain", Sources(trained.data, runs / "cache"), runs, str(config), False)
+    train_baseline("plain", Sources(trained.data, runs / "cache"), runs, str(config), How())
     plain = load_baseline("plain", runs, str(config)).state_dict()
     from latent_ofer.recogniser.teacher import load_teacher
 

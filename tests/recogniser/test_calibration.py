@@ -18,6 +18,7 @@ from latent_ofer.recogniser.calibration import best_temperature, train_calibrati
 from latent_ofer.recogniser.copies import Pool
 from latent_ofer.recogniser.train import train_recogniser
 from latent_ofer.training.checkpoint import save_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.loop import Job
 from random_runs import RandomRuns, write_random_runs
 
@@ -98,6 +99,6 @@ def test_the_papers_recogniser_learns_from_training_faces_and_is_watched_on_dev(
     monkeypatch.setattr(train, "fit", fitted)
     monkeypatch.setattr(train, "augmented", noted)
     monkeypatch.setattr(train, "accuracy", watching)
-    train_recogniser(sources, made.runs, made.config, False, untouched)
+    train_recogniser(sources, made.runs, made.config, How(), untouched)
     assert learnt == [sources.labelled("train").keys]
     assert watched == [sources.labelled("dev").keys] * 2

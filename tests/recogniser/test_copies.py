@@ -78,7 +78,7 @@ def test_moved_faces_take_their_masks_with_them(tmp_path: Path) -> None:
     sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
     pool = pool_with_copies(sources, "train", ABOUT, painted, 6, seed=0)
     found = 0
-    for faces, masks, _ in augmented(pool, recipe, 0, np.random.default_rng(0)):
+    for _, (faces, masks, _) in augmented(pool, recipe, 0, np.random.default_rng(0)):
         red = F.avg_pool2d((faces[:, :1] - faces[:, 1:2] > 0.3).float(), 8)[:, 0]
         # Patches at the edge of the red, which is moved by parts of a patch, may be either.
         assert ((red > 0.6) <= masks).all() and (masks <= (red > 0)).all()

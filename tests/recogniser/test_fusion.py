@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.recogniser.attention_cnn import FEATURES, AttentionHead, PlainCNN
+from latent_ofer.recogniser.attention_cnn import FEATURES, PlainCNN
 from latent_ofer.recogniser.fusion import LatentBranch, Recogniser, attention_grid, pick
+from latent_ofer.recogniser.head import Head
 
 DIM = 12
 
@@ -74,7 +75,7 @@ def test_attention_on_the_grid_sums_to_one(side: int) -> None:
 
 def test_an_attention_head_is_its_slow_computation() -> None:
     torch.manual_seed(0)
-    head = AttentionHead(8).eval()
+    head = Head(FEATURES, 8, 16).eval()
     for norm in (head.reduce[1], head.norm):
         assert isinstance(norm, nn.BatchNorm2d)
         nn.init.uniform_(norm.running_mean, -0.1, 0.1)

@@ -28,6 +28,7 @@ from latent_ofer.recogniser.train_cnn import (
 )
 from latent_ofer.train_all import STAGES
 from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
 
 STILL = "rotation: 0\nshear: 0\nzoom: 0\nshift: 0\ncontrast: 0\nbrightness: 0\nboxes: 0\n"
@@ -66,7 +67,7 @@ def runs(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExpressionCNN, "forward", watched)
-        STAGES[STAGE].train(Sources(data, folder / "cache"), folder, config, False)
+        STAGES[STAGE].train(Sources(data, folder / "cache"), folder, config, How())
     return folder
 
 
@@ -115,7 +116,7 @@ def test_a_finished_training_is_resumed_to_the_same_weights(
     runs: Path, data: Path, config: str
 ) -> None:
     before = load_weights(runs / STAGE).tensors
-    STAGES[STAGE].train(Sources(data, runs / "cache"), runs, config, True)
+    STAGES[STAGE].train(Sources(data, runs / "cache"), runs, config, How(resume=True))
     after = load_weights(runs / STAGE).tensors
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -45,7 +45,7 @@ class Seen:
         self.faces += list(faces)
         rng = np.random.default_rng(len(self.faces))
         logits = rng.normal(size=(3, len(faces), 8)).astype(np.float32)
-        return logits, np.full(len(faces), 0.25)
+        return logits, np.full((len(faces), 2), 0.25)
 
 
 def fitted(sources: Sources, runs: Path, recipe: FusionRecipe) -> Seen:

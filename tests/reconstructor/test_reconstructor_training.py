@@ -20,6 +20,7 @@ from latent_ofer.reconstructor.train import (
     training_mask,
 )
 from latent_ofer.reconstructor.unet import Reconstructor
+from latent_ofer.training.batch import shared_out
 from latent_ofer.training.checkpoint import parents_of, save_weights
 
 KEYS = {
@@ -64,10 +65,11 @@ def test_a_few_steps_bring_the_repair_nearer_to_the_truth() -> None:
     teacher = PlainCNN(0.0).eval().requires_grad_(False)
     faces = to_tensor(np.stack([drawn_face(seed=seed)[0] for seed in range(2)]))
     mask = torch.rand(2, 14, 14) < 0.4
+    inputs = (faces, mask, shared_out(mask))
     optimiser = torch.optim.AdamW(parts.unet.parameters(), lr=5e-3)
     seen = []
     for _ in range(8):
-        loss, figures = repair_loss(parts.unet, parts, teacher, recipe, (faces, mask))
+        loss, figures = repair_loss(parts.unet, parts, teacher, recipe, inputs)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -14,6 +14,7 @@ from latent_ofer.reconstructor.losses import (
     semantic_loss,
     teacher_view,
 )
+from latent_ofer.training.batch import shared_out
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +39,18 @@ def test_reconstruction_counts_hidden_pixels_alone() -> None:
     raw = truth + 5
     raw[1, :, 24:32, 32:40] = truth[1, :, 24:32, 32:40] - 0.25
     torch.testing.assert_close(
-        reconstruction_loss(raw, truth, one_patch()), torch.tensor(0.25), atol=1e-6, rtol=0
+        reconstruction_loss(raw, truth, one_patch(), shared_out(one_patch())),
+        torch.tensor(0.25),
+        atol=1e-6,
+        rtol=0,
     )
 
 
 def test_nothing_hidden_costs_nothing() -> None:
     image, cells = torch.rand(1, 3, 112, 112), torch.rand(1, 4, 14, 14)
     none = torch.zeros(1, 14, 14, dtype=torch.bool)
-    assert reconstruction_loss(image + 1, image, none) == 0
-    assert consistency_loss(cells + 1, cells, cells, none) == 0
+    assert reconstruction_loss(image + 1, image, none, shared_out(none)) == 0
+    assert consistency_loss(cells + 1, cells, cells, none, shared_out(none)) == 0
 
 
 def test_consistency_compares_both_maps_in_masked_cells() -> None:
@@ -54,7 +58,7 @@ def test_consistency_compares_both_maps_in_masked_cells() -> None:
     assembled, twin = features + 7, features + 7
     assembled[1, :, 3, 4] = features[1, :, 3, 4] + 1
     twin[1, :, 3, 4] = features[1, :, 3, 4] + 2
-    loss = consistency_loss(assembled, twin, features, one_patch())
+    loss = consistency_loss(assembled, twin, features, one_patch(), shared_out(one_patch()))
     torch.testing.assert_close(loss, torch.tensor(5.0))
 
 

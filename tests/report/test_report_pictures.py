@@ -9,10 +9,12 @@ from PIL import Image
 
 from helpers import drawn_face
 from latent_ofer.images.align import align_face
+from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.report import pictures as module
-from latent_ofer.report.pictures import GONE, UNREADABLE, VIDEO, choose, pictures
+from latent_ofer.report.pictures import GONE, NO_PYAV, UNREADABLE, choose, pictures
 from latent_ofer.report.rows import FaceRow, Row
 from result_rows import write_photo
+from videos import open_here, plain, write_video
 
 FACE, LANDMARKS = drawn_face(300)
 
@@ -57,7 +59,7 @@ def test_why_there_is_no_picture_is_said(tmp_path: Path) -> None:
         (Row("g", "gone.png", face()), GONE),
         (Row("g", "null\0.png", face()), GONE),
         (Row("b", "bad.png", face()), UNREADABLE),
-        (Row("a", "a.png", face(frame=3)), VIDEO),
+        (Row("g", "gone.mp4", face(frame=3)), GONE),
         (Row("a", "a.png", face(landmarks=far)), UNREADABLE),
         (Row("a", "a.png", face(landmarks=[[1.0, 2.0]])), UNREADABLE),
         (Row("a", "a.png", face(box=[500.0, 500.0, 600.0, 600.0])), UNREADABLE),
@@ -74,3 +76,25 @@ def test_each_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     rows = [Row(name, name, face()) for name in ("a.png", "b.png", "a.png", "b.png")]
     assert sorted(place for place, _ in pictures(rows, tmp_path)) == [0, 1, 2, 3]
     assert len(read) == 2
+
+
+def test_faces_of_a_video_come_from_their_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GuardedDecoder, "open_video", open_here)
+    write_video(tmp_path / "a.mp4", plain(20))
+    write_photo(tmp_path / "a.png", 0)
+    rows = [
+        *(Row("a.mp4", "a.mp4", face(frame=n, box=[5.0, 5.0, 40.0, 40.0])) for n in (15, 3, 99)),
+        Row("a.png", "a.png", face()),
+        Row("a.png", "a.png", face(frame=1)),
+    ]
+    found = dict(pictures(rows, tmp_path))
+    assert [found[2], found[4]] == [UNREADABLE] * 2 and isinstance(found[3], bytes)
+    for place, level in ((0, 8 * 15), (1, 8 * 3)):
+        cut = found[place]
+        assert isinstance(cut, bytes)
+        picture = np.asarray(Image.open(io.BytesIO(cut)))
+        assert picture.shape == (112, 112, 3) and abs(picture.mean() - level) < 4
+    monkeypatch.setattr("latent_ofer.images.video.find_spec", lambda _: None)
+    assert dict(pictures(rows[:1], tmp_path)) == {0: NO_PYAV}

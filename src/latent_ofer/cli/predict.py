@@ -1,4 +1,4 @@
-"""`latent-ofer predict`: every face in the user's own photos, one row each."""
+"""`latent-ofer predict`: every face in the user's own photos and videos, one row each."""
 
 import time
 from pathlib import Path
@@ -29,8 +29,8 @@ def predict(
         list[Path] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Photos, folders of them, all levels deep, patterns such as 'photos/**/*.jpg'; "
-            "- for a list of paths on standard input.",
+            help="Photos, videos, folders of them, all levels deep, patterns such as "
+            "'photos/**/*.jpg'; - for a list of paths on standard input.",
         ),
     ] = None,
     lists: Annotated[
@@ -59,9 +59,20 @@ def predict(
     annotate: Annotated[
         bool,
         typer.Option(
-            "--annotate", help="Also draw boxes, expressions and hidden parts on each photo."
+            "--annotate",
+            help="Also draw boxes, expressions and hidden parts on each photo and video.",
         ),
     ] = False,
+    every: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Of videos, read every Nth frame; 1 for all."),
+    ] = 1,
+    per_second: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, metavar="X", help="Of videos, read at most X frames for each second."
+        ),
+    ] = None,
     crops: Annotated[
         bool, typer.Option("--crops", help="The images are face crops already.")
     ] = False,
@@ -124,12 +135,14 @@ def predict(
         typer.Option(min=1, metavar="N", help="Images in one file of Ray's rows; 1000 by default."),
     ] = None,
 ) -> None:
-    """Read the apparent expression of every face in photos, before and after repair.
+    """Read the apparent expression of every face in photos and videos, before and after repair.
 
     Writes one row a face, as JSON line to PLACE/results.jsonl unless told otherwise; other images
     get a row that says why.
 
-    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF, and HEIC with the extra heif.
+    Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF, HEIC with the extra heif, and with the extra
+    video MP4, MOV, MKV, WebM, AVI and others. The faces of a video are followed: each has a track,
+    what becomes of it is in PLACE/tracks.json.
 
     Rows are kept as they come. Killed or stopped at any moment, the same command goes on where it
     was; it refuses to where inputs, weights or settings have changed.
@@ -141,11 +154,12 @@ def predict(
     """
     from latent_ofer import __version__
     from latent_ofer.images.guarded import GuardedDecoder
+    from latent_ofer.images.video import Choice
     from latent_ofer.pipeline import LatentOFER
     from latent_ofer.predict.inputs import find_images
     from latent_ofer.predict.journal import Journal
     from latent_ofer.predict.named import named_paths
-    from latent_ofer.predict.reading import photo_source
+    from latent_ofer.predict.reading import source_of
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
     from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
@@ -153,6 +167,8 @@ def predict(
 
     if labels == 8 and not has_contempt(columns):
         raise ValueError(f"--columns {columns} has no contempt: leave --labels out, or give 7")
+    if every > 1 and per_second is not None:
+        raise ValueError("--every and --per-second say the same in two ways: give one of them")
     wanted = Options(
         crops=crops,
         labels=labels or (8 if has_contempt(columns) else 7),
@@ -166,6 +182,8 @@ def predict(
     if where == "ray":
         from latent_ofer.cli.predict_on_ray import RayOptions, predict_on_ray
 
+        if every > 1 or per_second is not None:
+            raise ValueError("--every and --per-second are for videos, which Ray does not read")
         ray = RayOptions(form, address, workers, threads or 1, shard_size or 1000, restart)
         choices = {"backend": backend, "detector": detector, "recogniser": recogniser}
         chosen = {"folder": weights, "treat_as_hidden": treat_as_hidden, **choices}
@@ -177,7 +195,7 @@ def predict(
     check_can_write(results.form)
     inputs = find_images(named_paths(paths or [], lists or []))
     if not inputs.images:
-        raise DataError("no photo is named: give photos, folders, a --list of them, or both")
+        raise DataError("no photo is named: give photos, videos, folders, or a --list of them")
     say_what_is_left_out(inputs.left_out)
     with GuardedDecoder() as decoder:
         if len(inputs.images) > 1:
@@ -193,29 +211,29 @@ def predict(
         engine: dict[str, str] = {
             **{"backend": backend, "detector": detector, "recogniser": recogniser},
             "treat_as_hidden": " ".join(treat_as_hidden or ()),
+            **{"every": str(every), "per_second": str(per_second)},
         }
         run = describe(model, inputs.images, wanted, results, version=__version__, **engine)
+        source = source_of(inputs.images, decoder, Choice(every, per_second))
         with held(results.folder, "latent-ofer predict"):
             journal = Journal.open(results.journal, run, restart)
             if journal.found:
-                done = f"{journal.found} of {len(inputs.images)} images are done"
+                done = f"{journal.found} of {source.total} images are done"
                 complain(f"going on with an unfinished run: {done}; --restart starts anew")
             counts, started = Counts(), time.monotonic()
             try:
                 predict_into(
-                    *(results, journal, model, photo_source(inputs.images, decoder)),
-                    *(wanted, counts),
+                    *(results, journal, model, source, wanted, counts),
                     tell=lambda error: complain(f"[{error.code}] {error.message}"),
                 )
             except Stopped as stop:
-                complain(f"stopped; {so_far(counts, len(inputs.images), results.table)}")
+                complain(f"stopped; {so_far(counts, source.total, results.table)}")
                 raise typer.Exit(stop.exit_code) from None
             except TooManyErrorsError as error:
-                further = "allow more to go on"
-                error.add_note(so_far(counts, len(inputs.images), results.table, further))
+                error.add_note(so_far(counts, source.total, results.table, "allow more to go on"))
                 raise
             except Exception as error:
-                error.add_note(so_far(counts, len(inputs.images), results.journal))
+                error.add_note(so_far(counts, source.total, results.journal))
                 raise
     say(summary(counts, time.monotonic() - started, results))
     if counts.errors:

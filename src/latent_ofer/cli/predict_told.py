@@ -37,6 +37,8 @@ def summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:
         f"Images: {counts.images}, faces: {counts.expressions.total()}, "
         f"without a face: {counts.no_face}, errors: {counts.errors.total()}."
     ]
+    if counts.frames:
+        lines.append(f"Frames of videos among them: {counts.frames}.")
     for title, counted in (("Expressions", counts.expressions), ("Errors", counts.errors)):
         if counted:
             told = ", ".join(f"{name} {count}" for name, count in counted.most_common())

@@ -36,7 +36,7 @@ def report(
 
     All of it stands in that file; it fetches nothing, and any browser opens it from the disk.
 
-    Pictures of faces are cut from the photos, where these are still there.
+    Pictures of faces are cut from the photos and videos, where these are still there.
     """
     from latent_ofer.report.build import write_report
 

@@ -65,6 +65,21 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processor threads of torch.")
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Where networks are trained: `cpu`, `cuda` (a GPU) or `cuda:N`."
+        ),
+    ] = "cpu",
+    accumulate: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Slices that a batch is cut into, to need less memory; the same batch is learned "
+            "from.",
+        ),
+    ] = 1,
 ) -> None:
     """Train the networks, from the archives of faces and objects or from data sets of your own.
 
@@ -76,12 +91,17 @@ def train(
     against; `all` leaves them out. `release` trains nothing and writes that folder from the
     stages that are trained in RUNS; all others come from the weights that --from names.
     Ctrl-C is safe: go on with --resume.
+
+    Several processes share the work, on as many GPUs: `torchrun --nproc-per-node 2 -m latent_ofer
+    train STAGE ...`. A recipe's batch is that of all of them together.
     """
     try:
         import torch
 
         from latent_ofer.datasets.sources import Sources
         from latent_ofer.train_all import BASELINES, STAGES, release, train_all
+        from latent_ofer.training import processes
+        from latent_ofer.training.how import How, device_named
         from latent_ofer.training.start import keep_start
     except ImportError as error:
         raise ImportError(
@@ -92,18 +112,25 @@ def train(
         torch.set_num_threads(threads)
     sources = Sources(data, runs / "cache", named_sets(sets, codes), occluders, workers)
     try:
-        if start is not None:
-            folder = SHIPPED if str(start) == "shipped" else start
-            keep_start(WeightsFolder.open(folder).file(WEIGHTS), runs)
-        for line in sources.summaries():
-            say(line)
-        if stage == "all":
-            written = train_all(sources, runs, config, say)
-        elif stage == "release":
-            written = release(sources, runs, config)
-        else:
-            written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, resume)
+        with processes.joined(device_named(device)) as own:
+            tell = say if processes.place() == 0 else _keep_quiet
+            if start is not None:
+                folder = SHIPPED if str(start) == "shipped" else start
+                keep_start(WeightsFolder.open(folder).file(WEIGHTS), runs)
+            for line in sources.summaries():
+                tell(line)
+            how = How(resume, own, accumulate)
+            if stage == "all":
+                written = train_all(sources, runs, config, how, tell)
+            elif stage == "release":
+                written = release(sources, runs, config)
+            else:
+                written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, how)
+            tell(f"Wrote {written}")
     except Stopped as stop:
         complain(f"stopped; the last checkpoint is in {runs}. Go on with --resume")
         raise typer.Exit(stop.exit_code) from None
-    say(f"Wrote {written}")
+
+
+def _keep_quiet(text: str) -> None:
+    """What one process says for all, the others do not."""

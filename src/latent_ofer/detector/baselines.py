@@ -16,16 +16,19 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector.baselines_gaussian import PositionGaussian, fit_gaussian
-from latent_ofer.detector.baselines_patch_svdd import PatchSVDD, patch_svdd_loss
+from latent_ofer.detector.baselines_patch_svdd import PatchSVDD, inputs_of, patch_svdd_loss
 from latent_ofer.detector.baselines_svm import OneClassSVM, fit_svm
-from latent_ofer.detector.clean import clean_faces
+from latent_ofer.detector.clean import CleanFaces, clean_faces
 from latent_ofer.detector.dev import AT_ONCE, FALSE_POSITIVES, DevFaces, apply, read_dev
 from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "detector_baselines"
@@ -115,7 +118,7 @@ def pixel_vectors(faces: Tensor, grid: int = 14) -> Tensor:
     return out
 
 
-def train_detector_baselines(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def train_detector_baselines(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train all four; returns the path of their weights.
 
     Thresholds let the same share of the patches of clean dev faces pass as the shipped
@@ -134,7 +137,8 @@ def train_detector_baselines(sources: Sources, runs: Path, config: str, resume: 
     kinds = [clean_faces(sources, kind, recipe.faces, recipe.seed) for kind in KINDS]
     faces = np.concatenate([some.pixels for some in kinds])
     photo = np.concatenate([some.photo for some in kinds])
-    patch_svdd = _train_patch_svdd(runs / STAGE, recipe, faces, photo, dev, str(about), resume)
+    clean = CleanFaces(faces, photo, [key for some in kinds for key in some.keys])
+    patch_svdd = _train_patch_svdd(runs / STAGE, recipe, clean, dev, str(about), how)
     pixels = fit_gaussian(apply(pixel_vectors, faces).numpy(), photo)
     latents = apply(lambda part: mae.encode(part)[:, 1:], faces)
     every = latents[torch.from_numpy(photo)]
@@ -171,37 +175,37 @@ def _drawn(count: int, wanted: int, seed: int) -> Tensor:
 def _train_patch_svdd(
     run: Path,
     recipe: DetectorBaselinesRecipe,
-    faces: NDArray[np.uint8],
-    photo: NDArray[np.bool_],
+    faces: CleanFaces,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: Resume,
+    how: How,
 ) -> PatchSVDD:
     torch.manual_seed(recipe.seed)
-    used = torch.from_numpy(np.flatnonzero(photo))
+    used = torch.from_numpy(np.flatnonzero(faces.photo))
     in_bank = used[_drawn(len(used), recipe.patch_bank, recipe.seed)]
     model = PatchSVDD(recipe.patch_width, recipe.patch_out, len(in_bank))
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        for chosen in shuffled(len(faces), recipe, rng):
-            yield to_tensor(faces[chosen]), torch.from_numpy(photo[chosen])
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
+        for chosen in shuffled(len(faces.pixels), recipe, rng):
+            photo = torch.from_numpy(faces.photo[chosen])
+            yield Drawn(chosen, inputs_of(to_tensor(faces.pixels[chosen]), photo))
 
-    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(net, PatchSVDD)
-        return patch_svdd_loss(net, *batch, recipe.patch_compactness)
+        return patch_svdd_loss(net, inputs, recipe.patch_compactness)
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, PatchSVDD)
-        net.bank.copy_(apply(net.features, faces).flatten(0, 1)[in_bank])
+        net.bank.copy_(apply(net.features, faces.pixels).flatten(0, 1)[in_bank])
         return {
             f"dev_auroc_{kind}": dev[kind].auroc(apply(net, dev[kind].occluded).numpy())
             for kind in KINDS
         }
 
-    steps = steps_in(len(faces), recipe)
-    job = Job(run, model, batches, steps, loss, figures, identity=identity)
-    model.load_state_dict(fit(job, recipe, resume))
-    model.bank.copy_(apply(model.features, faces).flatten(0, 1)[in_bank])
+    steps = steps_in(len(faces.pixels), recipe)
+    job = Job(run, model, batches, steps, loss, figures, identity, lambda row: faces.keys[row])
+    model.load_state_dict(fit(job, recipe, how))
+    model.bank.copy_(apply(model.features, faces.pixels).flatten(0, 1)[in_bank])
     return model.eval()
 
 

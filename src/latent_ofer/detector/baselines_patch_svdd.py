@@ -12,12 +12,15 @@ the encoder's latents know their place, the second task then has nothing to lear
 in a patch, and hidden patches end up no farther from the bank than visible ones.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent_ofer.detector.baselines_svm import squared_distances
 from latent_ofer.encoder.mae import MEAN, STD
+from latent_ofer.training.batch import shared_out
 
 NEIGHBOURS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
 MARGIN = 4
@@ -81,17 +84,41 @@ class PatchSVDD(nn.Module):
         return nearest.view(features.shape[:2])
 
 
+def pairs(photo: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pairs of windows count: those that overlap, and those whose position is asked for.
+
+    Parameters
+    ----------
+    photo : (B, 196) bool
+        Patches that count: windows that touch another one are left out.
+
+    Returns
+    -------
+    near, apart : (B, 8, H, W) bool
+        Of each window and each of its eight neighbours, as `moves` has them.
+    """
+    left_out = (~windows_of_photo(photo)).float()[..., None]
+    # Of a pair, the difference is 0 where both windows count, and both must.
+    near = (left_out[:, 1:-1, 1:-1] + moves(left_out, OVERLAPPING).abs() == 0)[..., 0]
+    apart = (left_out[:, 3:-3, 3:-3] + moves(left_out, APART).abs() == 0)[:, :, ::2, ::2, 0]
+    return near.transpose(0, 1), apart.transpose(0, 1)
+
+
+def inputs_of(faces: Tensor, photo: Tensor) -> tuple[Tensor, ...]:
+    """What the loss takes: faces (B, 3, 112, 112), `pairs` of photo, how many each face has."""
+    near, apart = pairs(photo)
+    return faces, near, apart, shared_out(near), shared_out(apart)
+
+
 def patch_svdd_loss(
-    model: PatchSVDD, faces: Tensor, photo: Tensor, compactness: float
+    model: PatchSVDD, inputs: Sequence[Tensor], compactness: float
 ) -> tuple[Tensor, dict[str, float]]:
     """Relative position, plus `compactness` times the squared distance of overlapping windows.
 
     Parameters
     ----------
-    faces : (B, 3, 112, 112) float in [0, 1]
-        Clean.
-    photo : (B, 196) bool
-        Patches that count: windows that touch another one are left out.
+    inputs : sequence of Tensor
+        As `inputs_of` gives them, the faces clean and in [0, 1].
 
     Returns
     -------
@@ -99,19 +126,18 @@ def patch_svdd_loss(
     figures : dict
         Both parts, and the share of right answers about the position.
     """
+    faces, near, apart, each_near, each_apart = inputs
     features = model.windows(faces)
-    left_out = (~windows_of_photo(photo)).float()[..., None]
-    # Of a pair, the difference is 0 where both windows count, and both must.
-    near = (left_out[:, 1:-1, 1:-1] + moves(left_out, OVERLAPPING).abs() == 0)[..., 0]
-    distance = moves(features, OVERLAPPING).square().sum(-1)[near].mean()
-    apart = (left_out[:, 3:-3, 3:-3] + moves(left_out, APART).abs() == 0)[:, :, ::2, ::2, 0]
-    logits = model.position(moves(features, APART)[:, :, ::2, ::2])[apart]
-    which = torch.arange(len(NEIGHBOURS)).view(-1, 1, 1, 1).expand(apart.shape)[apart]
-    position = F.cross_entropy(logits, which)
+    distances = moves(features, OVERLAPPING).square().sum(-1)
+    distance = distances[near.transpose(0, 1)].sum() / each_near.sum()
+    asked = apart.transpose(0, 1)
+    logits = model.position(moves(features, APART)[:, :, ::2, ::2])[asked]
+    which = asked.nonzero()[:, 0]
+    position = F.cross_entropy(logits, which, reduction="sum") / each_apart.sum()
     figures = {
         "position": float(position.detach()),
         "distance": float(distance.detach()),
-        "position_accuracy": float((logits.argmax(-1) == which).float().mean()),
+        "position_accuracy": float((logits.argmax(-1) == which).sum() / each_apart.sum()),
     }
     return position + compactness * distance, figures
 

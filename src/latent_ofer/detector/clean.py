@@ -22,10 +22,12 @@ class CleanFaces:
     pixels : (n, 112, 112, 3) uint8
     photo : (n, N) bool
         Their patches, but for the replicated border of a photo.
+    keys : list of (source, name)
     """
 
     pixels: NDArray[np.uint8]
     photo: NDArray[np.bool_]
+    keys: list[Face]
 
 
 def known_covers(sources: Sources) -> dict[Face, Cover]:
@@ -52,4 +54,5 @@ def clean_faces(sources: Sources, kind: str, count: int, seed: int) -> CleanFace
     """So many clean training faces of a kind; the same for every detector that asks."""
     pool = sources.pool("train")
     rows = clean_rows(kind, pool, known_covers(sources), seed)[:count]
-    return CleanFaces(pool.batch(rows), ~pool.take(rows).borders)
+    chosen = pool.take(rows)
+    return CleanFaces(pool.batch(rows), ~chosen.borders, chosen.keys)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_ofer.datasets.pool import FacePool, Native, protocol_copy, resized
 from latent_ofer.datasets.sources import Sources
@@ -86,12 +86,17 @@ def _faces_of(kind: str, pool: FacePool, rows: NDArray[np.int64]) -> list[Native
 
 @torch.no_grad()
 def apply(network: Callable[[Tensor], Tensor], faces: NDArray[np.uint8]) -> Tensor:
-    """What a network makes of faces (n, S, S, 3) uint8, a batch at a time: (n, ...) float."""
+    """What a network makes of faces (n, S, S, 3) uint8, a batch at a time: (n, ...) float.
+
+    It gets them where it is, when it is a network or a method of one.
+    """
+    owner = getattr(network, "__self__", network)
+    device = next(owner.parameters()).device if isinstance(owner, nn.Module) else None
     parts = [
-        network(to_tensor(faces[start : start + AT_ONCE]))
+        network(to_tensor(faces[start : start + AT_ONCE]).to(device)).float().cpu()
         for start in range(0, len(faces), AT_ONCE)
     ]
-    return torch.cat(parts).float()
+    return torch.cat(parts)
 
 
 def dev_figures(score: Callable[[Tensor], Tensor], dev: dict[str, DevFaces]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from latent_ofer.datasets.pool import SIZE, FacePool, resized
 from latent_ofer.detector.synthetic import Occluder, Patches, Sample, greyed, worn
 from latent_ofer.occlusion.patches import GRID, OCCLUDED_SHARE, patch_pixels
 from latent_ofer.results import HIDING
+from latent_ofer.training.batch import Drawn, shared_out
 
 UNKNOWN = -1
 
@@ -38,6 +39,9 @@ class Batch(NamedTuple):
     over : (B,) int
         Index into `HIDING` of the one type that hides the patches known to be hidden, `UNKNOWN`
         where they are several or nobody has said which.
+    each : (B, 3) float
+        How many patches, types and types of a patch a face has on average over the batch that
+        something is known of: what the loss divides by.
     """
 
     faces: Tensor
@@ -46,6 +50,23 @@ class Batch(NamedTuple):
     covered: Tensor
     types: Tensor
     over: Tensor
+    each: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        faces: Tensor,
+        hidden: Tensor,
+        visible: Tensor,
+        covered: Tensor,
+        types: Tensor,
+        over: Tensor,
+    ) -> "Batch":
+        """With what the loss divides by."""
+        sole = hidden & (over >= 0)[:, None]
+        told = [hidden | visible, types >= 0, sole.repeat(1, len(HIDING))]
+        each = torch.stack([shared_out(known) for known in told], 1)
+        return cls(faces, hidden, visible, covered, types, over, each)
 
 
 @dataclass(frozen=True)
@@ -113,9 +134,9 @@ class LabelledFaces:
             "pasted_colour": np.flatnonzero((harmless | unseen) & colour),
         }
 
-    def batch(self, shares: Shares, rng: Generator, torch_rng: torch.Generator) -> Batch:
-        """As many faces of each kind as `shares` says, moved, relit and worn alike."""
-        samples, types, over, covered = [], [], [], []
+    def batch(self, shares: Shares, rng: Generator, torch_rng: torch.Generator) -> Drawn:
+        """As many faces of each kind as `shares` says, moved, relit and worn alike: a `Batch`."""
+        samples, types, over, covered, drawn = [], [], [], [], []
         for kind, count in vars(shares).items():
             rows = self.kinds[kind]
             odds = self.covered_odds if kind == "covered" else None
@@ -128,6 +149,7 @@ class LabelledFaces:
                     sample, of = self._real(int(row), rng), _only(cover)
                     types.append(_type_row(cover))
                 samples.append(sample)
+                drawn.append(row)
                 over.append(UNKNOWN if of is None else HIDING.index(of))
                 covered.append(kind == "covered" and self.outlines[row] is None)
         moved = _moved(samples, torch_rng)
@@ -136,7 +158,7 @@ class LabelledFaces:
             F.avg_pool2d(part[:, None], SIZE // GRID).flatten(1) for part in (share, unlabelled)
         ]
         doubtful, open_ = parts[1] > 0.1, torch.tensor(covered)[:, None]
-        return Batch(
+        batch = Batch.of(
             faces,
             (parts[0] >= OCCLUDED_SHARE) & ~open_,
             (parts[0] == 0) & ~doubtful & ~open_,
@@ -144,6 +166,7 @@ class LabelledFaces:
             torch.tensor(np.stack(types)),
             torch.tensor(over),
         )
+        return Drawn(np.array(drawn), batch)
 
     def _real(self, row: int, rng: Generator) -> Sample:
         """A face as it is, with its outline where it has one."""
@@ -259,23 +282,21 @@ def labelled_loss(scores: Tensor, types: Tensor, batch: Batch, sure: float) -> T
     patches = F.binary_cross_entropy_with_logits(
         scores, batch.hidden.to(scores.dtype), weight, reduction="sum"
     )
-    loss = patches / weight.sum()
-    if batch.covered.any():
-        ranked = scores[batch.covered].sort(1, descending=True).values
-        high, low = ranked[:, :8], ranked[:, ranked.shape[1] // 2 :]
-        weak = F.softplus(-high).mean() + F.softplus(low).mean()
-        loss = loss + 0.3 * weak * batch.covered.float().mean()
+    known, of_types, of_patches = batch.each.sum(0).unbind()
+    loss = patches / known
+    ranked = scores.sort(1, descending=True).values
+    high, low = ranked[:, :8], ranked[:, ranked.shape[1] // 2 :]
+    weak = F.softplus(-high).mean(1) + F.softplus(low).mean(1)
+    loss = loss + 0.3 * (weak * batch.covered).mean()
     whole = types.topk(4, 2).values.mean(2)
     told = (batch.types >= 0).to(whole.dtype)
     kinds = F.binary_cross_entropy_with_logits(
         whole, batch.types.clamp(min=0).to(whole.dtype), told, reduction="sum"
     )
-    loss = loss + 0.2 * kinds / told.sum().clamp(min=1)
+    loss = loss + 0.2 * kinds / of_types
     sole = batch.hidden & (batch.over >= 0)[:, None]
-    if sole.any():
-        said = types[:, : len(HIDING)].transpose(1, 2)[sole]
-        true = F.one_hot(batch.over.clamp(min=0), len(HIDING))[:, None].expand(
-            -1, sole.shape[1], -1
-        )
-        loss = loss + 0.2 * F.binary_cross_entropy_with_logits(said, true[sole].to(said.dtype))
+    said = types[:, : len(HIDING)]
+    true = F.one_hot(batch.over.clamp(min=0), len(HIDING))[..., None].expand_as(said)
+    each = F.binary_cross_entropy_with_logits(said, true.to(said.dtype), reduction="none")
+    loss = loss + 0.2 * (each * sole[:, None]).sum() / of_patches
     return loss

@@ -16,6 +16,7 @@ from latent_ofer.encoder.mae import MEAN, STD
 NEAR = 2
 """Patches by which a window may seem to lie off its place: FERPlus' crops are not aligned."""
 FAR = -1e4
+LEFT_OUT = -100
 SHIFT = 4
 """Pixels by which training faces are moved at most."""
 
@@ -67,24 +68,38 @@ class PlaceNetwork(nn.Module):
         return strange
 
 
-def place_loss(logits: Tensor, streaks: Tensor) -> Tensor:
+def places(streaks: Tensor, altered: int) -> Tensor:
+    """Where windows of faces lie, and then those of altered ones: (B + M, N) int.
+
+    Parameters
+    ----------
+    streaks : (B, N) bool
+        Left out: `LEFT_OUT`.
+    altered : int
+        M, faces that went through `elsewhere`: their windows lie nowhere, which is N.
+    """
+    faces, patches = streaks.shape
+    own = torch.arange(patches).expand(faces, -1).masked_fill(streaks, LEFT_OUT)
+    return torch.cat([own, torch.full((altered, patches), patches)])
+
+
+def place_loss(logits: Tensor, place: Tensor, each: Tensor) -> Tensor:
     """Cross-entropy of the places.
 
     Parameters
     ----------
-    logits : (B + M, N + 1, N)
-        Of B faces as they are, and M that `elsewhere` has altered.
-    streaks : (B, N) bool
-        Left out.
+    logits : (B, N + 1, N)
+    place : (B, N) int
+        As `places` gives them.
+    each : (B,) float
+        Windows that a face of the batch has on average that are not left out.
 
     Returns
     -------
     scalar
     """
-    faces, patches = streaks.shape
-    own = torch.arange(patches).expand(faces, -1).masked_fill(streaks, -100)
-    nowhere = torch.full((len(logits) - faces, patches), patches)
-    return F.cross_entropy(logits, torch.cat([own, nowhere]))
+    loss = F.cross_entropy(logits, place, ignore_index=LEFT_OUT, reduction="sum")
+    return loss / each.sum()
 
 
 def elsewhere(faces: Tensor, rng: Generator) -> Tensor:

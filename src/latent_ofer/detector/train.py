@@ -16,7 +16,7 @@ from latent_ofer.detector.train_one_class import fit_one_class, train_place
 from latent_ofer.detector.train_regions import train_regions
 from latent_ofer.encoder.train import MaeRecipe, load_mae
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Resume
+from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
 
 STAGE = "detector"
@@ -33,7 +33,7 @@ class Detectors:
     one_class: OneClassDetector
 
 
-def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def train_detector(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train both; returns the path of their weights."""
     recipe = load_recipe(DetectorRecipe, config, STAGE)
     about = describe(recipe, sources.digests(*NEEDS), runs, (PARENT,))
@@ -42,9 +42,9 @@ def train_detector(sources: Sources, runs: Path, config: str, resume: Resume) ->
     # when the settings of the others do.
     origin = [about["data"], about.get("start")]
     identity = str([recipe.only(SYNTHETIC_KEYS), *origin])
-    regions = train_regions(sources, runs / STAGE, recipe, dev, identity, resume)
+    regions = train_regions(sources, runs / STAGE, recipe, dev, identity, how)
     identity = str([recipe.only(PLACE_KEYS), *origin])
-    place = train_place(sources, runs / PLACE_RUN, recipe, dev, identity, resume)
+    place = train_place(sources, runs / PLACE_RUN, recipe, dev, identity, how)
     mae = load_mae(runs, config)
     one_class = fit_one_class(sources, mae, place, recipe, dev)
     scores: dict[str, Callable[[Tensor], Tensor]] = {

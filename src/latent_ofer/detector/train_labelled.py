@@ -19,8 +19,11 @@ from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import auroc, threshold_at
 from latent_ofer.detector.synthetic import Mix, Occluder
 from latent_ofer.occlusion.patches import GRID
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Job, Resume, fit
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -73,7 +76,7 @@ class LabelledRecipe(Recipe):
         return RegionDetector(self.width, types=len(TYPES))
 
 
-def train_labelled(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def train_labelled(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train the network; returns the path of its weights."""
     recipe = load_recipe(LabelledRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
@@ -90,22 +93,24 @@ def train_labelled(sources: Sources, runs: Path, config: str, resume: Resume) ->
     real = real_dev(sources)
     steps = (recipe.epoch_images or len(pool)) // recipe.batch_size
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         del epoch
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         return (faces.batch(recipe.shares, rng, generator) for _ in range(steps))
 
-    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, inputs: Batch) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(net, RegionDetector)
-        scores, types = net.typed(batch.faces)
-        return labelled_loss(scores.float(), types.float(), batch, recipe.sure), {}
+        scores, types = net.typed(inputs.faces)
+        return labelled_loss(scores.float(), types.float(), inputs, recipe.sure), {}
 
     def dev(net: nn.Module) -> dict[str, float]:
         found = {f"dev_auroc_{kind}": area for kind, area in dev_figures(net, pasted).items()}
         return found | (real.figures(net) if real else {})
 
-    job = Job(runs / STAGE, model, batches, steps, loss, dev, str(about))
-    model.load_state_dict(fit(job, recipe, resume))
+    job = Job(
+        runs / STAGE, model, batches, steps, loss, dev, str(about), lambda row: pool.keys[row]
+    )
+    model.load_state_dict(fit(job, recipe, how))
     model.eval()
     set_thresholds(model, model.probability, pasted)
     about["dev_auroc"] = dev_figures(model.probability, pasted)

@@ -12,11 +12,22 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.clean import clean_faces
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.one_class import KINDS, OneClassDetector
-from latent_ofer.detector.place import PlaceNetwork, elsewhere, place_loss, relit, shifted
+from latent_ofer.detector.place import (
+    LEFT_OUT,
+    PlaceNetwork,
+    elsewhere,
+    place_loss,
+    places,
+    relit,
+    shifted,
+)
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import greyed, to_tensor
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.batch import Drawn, shared_out
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.start import start_from
 
 Floats = NDArray[np.float64]
@@ -39,7 +50,7 @@ def train_place(
     recipe: DetectorRecipe,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: Resume,
+    how: How,
 ) -> PlaceNetwork:
     """Train the network that says where on a face a window comes from.
 
@@ -57,7 +68,7 @@ def train_place(
     start_from(model, "one_class.place.", run.parent)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         for rows in shuffled(len(pool), recipe.place, rng):
             faces, left_out = pool.batch(rows), streaks[rows]
             flip = rng.random(len(rows)) < 0.5
@@ -65,10 +76,15 @@ def train_place(
             grey = torch.from_numpy(rng.random(len(rows)) < GREY)
             shown = shifted(relit(greyed(to_tensor(faces), grey), rng), rng)
             altered = elsewhere(shown[: max(1, int(ALTERED * len(rows)))], rng)
-            yield torch.cat([shown, altered]), torch.from_numpy(left_out).flatten(1)
+            of = places(torch.from_numpy(left_out).flatten(1), len(altered))
+            yield Drawn(
+                np.concatenate([rows, rows[: len(altered)]]),
+                (torch.cat([shown, altered]), of, shared_out(of != LEFT_OUT)),
+            )
 
-    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        return place_loss(net(batch[0]).float(), batch[1]), {}
+    def loss(net: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        faces, of, each = inputs
+        return place_loss(net(faces).float(), of, each), {}
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, PlaceNetwork)
@@ -76,8 +92,8 @@ def train_place(
         return {f"dev_auroc_{kind}": area for kind, area in areas.items()}
 
     steps = steps_in(len(pool), recipe.place)
-    job = Job(run, model, batches, steps, loss, figures, identity=identity)
-    model.load_state_dict(fit(job, recipe.place, resume))
+    job = Job(run, model, batches, steps, loss, figures, identity, lambda row: pool.keys[row])
+    model.load_state_dict(fit(job, recipe.place, how))
     return model.eval()
 
 

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.datasets.pool import FacePool
+from latent_ofer.datasets.pool import Covered, FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import AT_ONCE, DevFaces, apply, dev_figures, set_thresholds
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
-from latent_ofer.detector.synthetic import Occluder, Patches, Sample
+from latent_ofer.detector.synthetic import Occluder, Patches
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.occlusion.patches import border_patches, occluded_patches
 from latent_ofer.progress import track
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.batch import Drawn, shared_out
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe
 from latent_ofer.training.start import start_from
 
@@ -30,33 +34,44 @@ BORDER = 0.5
 """Weight of border patches, which count as hidden: the repair is to replace them too."""
 
 
-def patch_loss(logits: Tensor, covered: Tensor, unlabelled: Tensor) -> Tensor:
-    """Cross-entropy of patches, without those that have no clear label.
+class Known(NamedTuple):
+    """What is known of the patches of a batch.
 
-    Border patches of the occluder count as hidden, with less weight. Left out are patches that
-    have no label of their own where nothing covers them, and those that count as clean but that
-    the network is already sure of: clean training faces are not all clean, and hands and captions
-    on them should not be unlearned.
-
-    Parameters
+    Attributes
     ----------
-    logits : (B, N) float
-    covered : (B, S, S) bool
-    unlabelled : (B, 14, 14) bool
-        Neither clean nor hidden: see `synthetic.Sample`.
-
-    Returns
-    -------
-    scalar
+    hidden : (B, N) float
+        1 where hidden, 0 where clean.
+    weight : (B, N) float
+        How much that counts: `BORDER` for border patches, which count as hidden, and nothing for
+        those that have no label of their own where nothing covers them.
+    each : (B,) float
+        The weight that a face has on average over the batch.
     """
-    pixels = covered.numpy()
-    hidden = torch.from_numpy(occluded_patches(pixels)).flatten(1)
-    border = torch.from_numpy(border_patches(pixels)).flatten(1)
-    doubtful = unlabelled.flatten(1) | (logits.detach() > SURE)
-    weight = (hidden | ~(border | doubtful)).to(logits.dtype) + BORDER * border.to(logits.dtype)
-    target = (hidden | border).to(logits.dtype)
-    loss = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
-    return loss / weight.sum()
+
+    hidden: Tensor
+    weight: Tensor
+    each: Tensor
+
+    @classmethod
+    def of(cls, covered: Covered, unlabelled: Patches) -> "Known":
+        """From (B, S, S) and (B, 14, 14) bool, as `synthetic.Sample` has them."""
+        hidden = torch.from_numpy(occluded_patches(covered)).flatten(1)
+        border = torch.from_numpy(border_patches(covered)).flatten(1)
+        left_out = torch.from_numpy(unlabelled).flatten(1)
+        weight = (hidden | ~(border | left_out)).float() + BORDER * border.float()
+        return cls((hidden | border).float(), weight, shared_out(weight))
+
+
+def patch_loss(logits: Tensor, known: Known) -> Tensor:
+    """Cross-entropy of the patches (B, N) that have a clear label.
+
+    Nothing is learned from those that count as clean but that the network is already sure of:
+    clean training faces are not all clean, and hands and captions on them should not be unlearned.
+    """
+    doubtful = (known.hidden == 0) & (logits.detach() > SURE)
+    weight = torch.where(doubtful, 0, known.weight)
+    loss = F.binary_cross_entropy_with_logits(logits, known.hidden, weight, reduction="sum")
+    return loss / known.each.sum()
 
 
 def train_regions(
@@ -65,7 +80,7 @@ def train_regions(
     recipe: DetectorRecipe,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: Resume,
+    how: How,
 ) -> RegionDetector:
     """Train the network and set its thresholds.
 
@@ -88,12 +103,12 @@ def train_regions(
         torch.manual_seed(recipe.seed)
         first = RegionDetector(recipe.width)
         occluder = Occluder(pool, unlabelled, cutouts, recipe.mix)
-        _fit(first, run.with_name(FIRST_RUN), recipe.first, occluder, dev, identity, resume)
+        _fit(first, run.with_name(FIRST_RUN), recipe.first, occluder, dev, identity, how)
         unlabelled = unlabelled | suspects(first, pool, unlabelled, recipe.first_suspects)
     torch.manual_seed(recipe.seed)
     model = RegionDetector(recipe.width)
     start_from(model, "regions.", run.parent)
-    _fit(model, run, recipe, Occluder(pool, unlabelled, cutouts, recipe.mix), dev, identity, resume)
+    _fit(model, run, recipe, Occluder(pool, unlabelled, cutouts, recipe.mix), dev, identity, how)
     set_thresholds(model, model.probability, dev)
     return model
 
@@ -130,24 +145,24 @@ def _fit(
     occluder: Occluder,
     dev: dict[str, DevFaces],
     identity: str,
-    resume: Resume,
+    how: How,
 ) -> None:
     """Train a network, which is left in evaluation mode with its averaged weights."""
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Sample]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         for rows in shuffled(len(occluder.pool), recipe, rng):
-            yield occluder.batch(rows, rng)
+            face, covered, unlabelled = occluder.batch(rows, rng)
+            yield Drawn(rows, (to_tensor(face), *Known.of(covered, unlabelled)))
 
-    def loss(net: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
-        logits = net(to_tensor(batch.face)).float()
-        covered, unlabelled = torch.from_numpy(batch.covered), torch.from_numpy(batch.unlabelled)
-        return patch_loss(logits, covered, unlabelled), {}
+    def loss(net: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, float]]:
+        return patch_loss(net(inputs[0]).float(), Known(*inputs[1:])), {}
 
     def figures(net: nn.Module) -> dict[str, float]:
         return {f"dev_auroc_{kind}": area for kind, area in dev_figures(net, dev).items()}
 
     steps = steps_in(len(occluder.pool), recipe)
-    job = Job(run, model, batches, steps, loss, figures, identity=identity)
-    model.load_state_dict(fit(job, recipe, resume))
+    pool = occluder.pool
+    job = Job(run, model, batches, steps, loss, figures, identity, lambda row: pool.keys[row])
+    model.load_state_dict(fit(job, recipe, how))
     model.eval()

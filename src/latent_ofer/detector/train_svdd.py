@@ -42,9 +42,9 @@ class PaperRecipe(Settings):
     """Share of clean patches beyond the radius."""
 
 
-def train_paper(sources: Sources, runs: Path, config: str, resume: object = False) -> Path:
+def train_paper(sources: Sources, runs: Path, config: str, how: object = None) -> Path:
     """Fit the detector; returns the path of its weights."""
-    del resume  # it takes minutes
+    del how  # it takes minutes, on the processor
     recipe = load_recipe(PaperRecipe, config, STAGE)
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
     mae = load_mae(runs, config)

@@ -14,6 +14,7 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import STD, MaskedAutoencoder
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.encoder.vit import Stem
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import (
     check_fresh,
     describe,
@@ -21,7 +22,9 @@ from latent_ofer.training.checkpoint import (
     load_weights,
     save_weights,
 )
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -91,14 +94,17 @@ def greyed(faces: Tensor, chosen: Tensor) -> Tensor:
 
 
 def hidden_error(model: MaskedAutoencoder, faces: Tensor, kept: Tensor) -> Tensor:
-    """Mean squared error over hidden pixels, in normalised units (the MAE loss)."""
+    """Mean squared error over hidden pixels, in normalised units (the MAE loss).
+
+    Of each face as many are hidden, so it is a mean over the faces too.
+    """
     predicted, mask = model.reconstruct_kept(faces, kept)
     pixels = model.mask_pixels(mask)
     error = ((predicted - faces) / STD).square() * pixels
     return error.sum() / (3 * pixels.sum())
 
 
-def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def train_mae(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train the masked autoencoder; returns the path of its weights."""
     recipe = load_recipe(MaeRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
@@ -111,21 +117,19 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
     holes = HoleBank(model.grid, rng)
     dev_kept = holes.draw_kept(rng, len(dev_rows), int(DEV_KEPT_SHARE * patches))
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         for rows in shuffled(len(pool), recipe, rng):
             faces = pool.batch(rows)
             flip = rng.random(len(faces)) < 0.5
             faces[flip] = faces[flip, :, ::-1]
             kept = recipe.draw_kept(rng)
             grey = torch.from_numpy(rng.random(len(faces)) < recipe.grey)
-            yield (
-                greyed(to_tensor(faces), grey),
-                torch.from_numpy(holes.draw_kept(rng, len(faces), kept)),
-            )
+            visible = torch.from_numpy(holes.draw_kept(rng, len(faces), kept))
+            yield Drawn(rows, (greyed(to_tensor(faces), grey), visible))
 
-    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(net, MaskedAutoencoder)
-        return hidden_error(net, *batch), {}
+        return hidden_error(net, *inputs), {}
 
     def dev(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, MaskedAutoencoder)
@@ -133,14 +137,16 @@ def train_mae(sources: Sources, runs: Path, config: str, resume: Resume) -> Path
         for start in range(0, len(dev_rows), 64):
             faces = to_tensor(dev_pool.batch(dev_rows[start : start + 64]))
             kept = torch.from_numpy(dev_kept[start : start + 64])
-            errors.append(hidden_error(net, faces, kept) * STD**2)
+            of = net.cls_token.device
+            errors.append(hidden_error(net, faces.to(of), kept.to(of)) * STD**2)
         return {"dev_psnr_hidden_db": float(-10 * torch.log10(torch.stack(errors).mean()))}
 
     about = describe(recipe, sources.digests(*NEEDS), runs, ())
+    steps = steps_in(len(pool), recipe)
     job = Job(
-        runs / STAGE, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
+        runs / STAGE, model, batches, steps, loss, dev, str(about), lambda row: pool.keys[row]
     )
-    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+    return save_weights(runs / STAGE, fit(job, recipe, how), about)
 
 
 def load_mae(runs: Path, config: str) -> MaskedAutoencoder:

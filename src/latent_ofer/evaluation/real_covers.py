@@ -13,7 +13,9 @@ from latent_ofer.evaluation.answers import Method
 from latent_ofer.evaluation.bench import Bench
 from latent_ofer.evaluation.bootstrap import Intervals
 from latent_ofer.evaluation.conditions import condition
-from latent_ofer.results import HARMLESS, HIDING
+from latent_ofer.images.face_regions import hidden_shares
+from latent_ofer.occlusion.patches import GRID
+from latent_ofer.results import HARMLESS, HIDING, REGIONS
 
 FACE_RANK = 4
 """A face counts as covered by the score of its fourth highest patch."""
@@ -21,6 +23,8 @@ FLAGGED = 0.05
 """Share of the faces with nothing that the common threshold flags."""
 RARE = "object, hair, cloth"
 REALLY = "really covered"
+MUCH = 0.5
+"""Share of a region from which on a face counts as covered there."""
 
 Rows = NDArray[np.bool_]
 
@@ -50,8 +54,11 @@ def evaluate_real_covers(
         by its fourth highest patch; ``found`` at the threshold that flags 5 % of those with
         nothing; ``flagged``: four patches and more above the detector's own threshold;
         accuracy ``before`` and ``after`` repair and their paired difference, where labels are
-        known. ``patches``: AUROC of the patches of outlined faces. Each measured figure is
-        ``{"value", "low", "high"}`` with its 95 % interval.
+        known. ``regions``: the same accuracy of really covered faces of which the detector
+        finds half a region hidden and more. ``types``: of the faces with each cover that hides, and
+        of those with nothing, how many the detector says each type of; only where it tells types.
+        ``patches``: AUROC of the patches of outlined faces.
+        Each measured figure is ``{"value", "low", "high"}`` with its 95 % interval.
 
     Raises
     ------
@@ -71,7 +78,8 @@ def evaluate_real_covers(
     before, after = (found[key].argmax(1) == labels for key in ("before", "p"))
     right = {"before": before, "after": after, "after_minus_before": after.astype(float) - before}
     report: dict[str, Any] = {"n": len(keys), "threshold_at_5_percent": limit, "covers": {}}
-    for name, here in _groups(known).items():
+    groups, labelled = _groups(known), labels >= 0
+    for name, here in groups.items():
         if not here.any():
             continue
         row: dict[str, Any] = {"n": int(here.sum())} | _means(above, here, among)
@@ -79,9 +87,16 @@ def evaluate_real_covers(
             both = here | nothing
             part = ranked[both][:, None], here[both][:, None]
             row["auroc"] = among.take(both).auroc(*part, np.ones_like(part[1]))
-        if (here & (labels >= 0)).any():
-            row |= _means(right, here & (labels >= 0), among)
+        if (here & labelled).any():
+            row |= _means(right, here & labelled, among)
         report["covers"][name] = row
+    report["regions"] = {
+        name: {"n": int(here.sum())} | _means(right, here, among)
+        for name, hidden in _hidden_regions(scores > found["threshold"][:, None]).items()
+        if (here := hidden & groups[REALLY] & labelled).any()
+    }
+    if (found["cover"] >= 0).any():
+        report["types"] = _named(found["cover"], groups)
     outlined = np.array([key in outlines for key in keys], dtype=np.bool_)
     if outlined.any():
         hidden = [outlines[key].ravel() for key in keys if key in outlines]
@@ -96,6 +111,22 @@ def _means(
 ) -> dict[str, dict[str, float]]:
     part = among.take(here)
     return {name: part.mean(one[here]) for name, one in values.items()}
+
+
+def _named(cover: NDArray[np.int64], groups: Mapping[str, Rows]) -> dict[str, dict[str, int]]:
+    """Faces by what covers them, and what is said to hide most of them."""
+    counts = {}
+    for name in (*HIDING, "nothing"):
+        said = cover[groups[name]]
+        counts[name] = {other: int((said == place).sum()) for place, other in enumerate(HIDING)}
+        counts[name]["nothing"] = int((said < 0).sum())
+    return counts
+
+
+def _hidden_regions(masks: Rows) -> dict[str, Rows]:
+    """Faces (n,) of which so `MUCH` of each region is hidden, by masks (n, 196)."""
+    shares = [hidden_shares(mask.reshape(GRID, GRID), None) for mask in masks]
+    return {name: np.array([share[name] >= MUCH for share in shares]) for name in REGIONS}
 
 
 def _groups(known: list[Cover]) -> dict[str, Rows]:

@@ -28,6 +28,7 @@ from latent_ofer.evaluation.conditions import Batch
 from latent_ofer.evaluation.prediction_lines import label_of, matched, read_prediction_file
 from latent_ofer.evaluation.predictions import Predictions
 from latent_ofer.pipeline import BATCH, LatentOFER
+from latent_ofer.results import HIDING, Occlusion
 from latent_ofer.weights_folder import WeightsFolder
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def pipeline_recogniser(
     """The pipeline's answers after repair, or those of its recogniser on the face as it came.
 
     Both come from one pass: ``p`` and ``before`` (n, 8), ``ratio`` (n,) of hidden patches,
-    ``scores`` (n, 196) and ``threshold`` (n,) of the detector.
+    ``scores`` (n, 196) and ``threshold`` (n,) of the detector, ``cover`` (n,): what hides most of
+    the face, as an index into `results.HIDING`, -1 where nothing does or no types are told.
 
     Parameters
     ----------
@@ -109,7 +111,8 @@ def pipeline_recogniser(
         Those of the model, as the folder names them.
     """
     manifest = weights.manifest
-    made_of = [manifest["files"], manifest["thresholds"], detector, recogniser]
+    kept = ("files", "thresholds", "recognisers")
+    made_of = [*(manifest[key] for key in kept), detector, recogniser]
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def answer(batch: Batch) -> Arrays:
@@ -121,10 +124,20 @@ def pipeline_recogniser(
             "ratio": np.array([face.occlusion.ratio for face in faces]),
             "scores": np.stack([face.occlusion.scores.ravel() for face in faces]),
             "threshold": np.array([face.occlusion.threshold for face in faces]),
+            "cover": np.array([_cover(face.occlusion) for face in faces]),
         }
 
     column = "p" if name == PIPELINE else "before"
     return Method(name, digest, answer, batch=BATCH, place=PIPELINE, column=column)
+
+
+def _cover(occlusion: Occlusion) -> int:
+    """Index of the type that hides most patches; -1 for none."""
+    shares = [
+        sum(cover.share for cover in occlusion.covers if cover.hidden and cover.type == name)
+        for name in HIDING
+    ]
+    return int(np.argmax(shares)) if any(shares) else -1
 
 
 def function_recogniser(

@@ -1,19 +1,27 @@
 """The process behind `GuardedDecoder`: one image after another, under limits.
 
-Questions come on standard input, a line of JSON each: a path, or how many bytes of a file follow.
-Answers go to standard output: a line of JSON, then the pixels.
+Questions come on standard input, a line of JSON each: a path, how many bytes of a file follow, a
+video to open, or that the next frame of it is wanted. Answers go to standard output: a line of
+JSON, then the pixels where there are any.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from latent_ofer.errors import ImageError
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import Choice, Frame, Video
+
+_Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
 def main(memory: int, seconds: int) -> None:
@@ -24,21 +32,52 @@ def main(memory: int, seconds: int) -> None:
             os.dup2(nowhere.fileno(), stream)
         _limit_memory(memory)
         _write(answers, b"ready\n")
+        decoder = _Decoder(sys.stdin.buffer)
         with suppress(BrokenPipeError):
             for line in sys.stdin.buffer:
                 _limit_time(seconds)
-                _answer(json.loads(line), sys.stdin.buffer, answers)
+                try:
+                    answer, pixels = decoder.answer(json.loads(line))
+                except ImageError as error:
+                    answer, pixels = {"code": error.code, "message": error.message}, None
+                shape = {} if pixels is None else {"shape": pixels.shape[:2]}
+                _write(answers, json.dumps({**answer, **shape}).encode() + b"\n")
+                if pixels is not None:
+                    _write(answers, pixels.data)
 
 
-def _answer(question: dict[str, Any], stream: IO[bytes], answers: IO[bytes]) -> None:
-    source = question["path"] if "path" in question else stream.read(question["bytes"])
-    try:
-        pixels = load_image(source)
-    except ImageError as error:
-        answer = {"code": error.code, "message": error.message}
-        _write(answers, json.dumps(answer).encode() + b"\n")
-        return
-    _write(answers, json.dumps({"shape": pixels.shape[:2]}).encode() + b"\n", pixels.data)
+class _Decoder:
+    """Answers questions; of videos, one at a time is open."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._video: Video | None = None
+        self._frames: Iterator[Frame] = iter(())
+
+    def answer(self, question: dict[str, Any]) -> _Answer:
+        """Raises ImageError."""
+        if "video" in question:
+            return self._open(question), None
+        if "next" in question:
+            return self._next()
+        source = question["path"] if "path" in question else self._stream.read(question["bytes"])
+        return {}, load_image(source)
+
+    def _open(self, question: dict[str, Any]) -> dict[str, Any]:
+        if self._video is not None:
+            self._video.close()
+        self._frames = iter(())
+        only = frozenset(question["only"])
+        choice = Choice(question["every"], question["per_second"], only)
+        self._video = Video(question["video"], choice, question["after"])
+        self._frames = iter(self._video)
+        return {"expected": self._video.expected}
+
+    def _next(self) -> _Answer:
+        frame = next(self._frames, None)
+        if frame is None:
+            return {"end": True}, None
+        return {"frame": frame.number, "time": frame.time}, frame.pixels
 
 
 def _write(answers: IO[bytes], *parts: bytes | memoryview) -> None:

@@ -1,7 +1,9 @@
 """What kind of file some bytes are, and whether they end too early; nothing is decoded here."""
 
+import io
+import os
 import struct
-from typing import Final
+from typing import IO, Final
 
 SUPPORTED: Final = ("JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF")
 
@@ -117,21 +119,23 @@ def is_cut_short(kind: str, data: bytes) -> bool:
     if kind == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
     if kind in ("AVIF", "HEIC"):
-        return _boxes_reach(data) > len(data)
+        return boxes_reach(io.BytesIO(data)) > len(data)
     return _strips_reach(data) > len(data)
 
 
-def _boxes_reach(data: bytes) -> int:
-    """Return where the last top-level box ends."""
-    position = 0
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[position + 8 : position + 16], "big")
-        if size < 8:
-            return len(data)
-        position += size
-    return position + 8 * (position < len(data))
+def boxes_reach(stream: IO[bytes]) -> int:
+    """Return where the last top-level box of a HEIC, AVIF or MP4 file ends."""
+    size, position = stream.seek(0, os.SEEK_END), 0
+    while position + 8 <= size:
+        stream.seek(position)
+        head = stream.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:], "big")
+        if length < 8:
+            return size
+        position += length
+    return position + 8 * (position < size)
 
 
 def _strips_reach(data: bytes) -> int:

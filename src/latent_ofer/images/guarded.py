@@ -6,17 +6,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from io import BufferedReader
 from types import TracebackType
-from typing import IO, Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import ImageError, LatentOFERError, image_error
 from latent_ofer.images.load import MAX_PIXELS, MAX_SIDE
+from latent_ofer.images.video import Choice, Frame
 
 SECONDS: Final = 9
 """Of processor time for one image; the largest that are read need two."""
@@ -29,6 +30,10 @@ _PROGRAM: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from latent_ofer.images.decoder_process import main; main(*map(int, sys.argv[2:]))"
 )
+
+T = TypeVar("T")
+_Taken = Callable[[Mapping[str, Any], NDArray[np.uint8] | None], T]
+"""What is made of an answer and its pixels."""
 
 
 class GuardedDecoder:
@@ -95,13 +100,44 @@ class GuardedDecoder:
         LatentOFERError
             If no process can be started.
         """
+        if isinstance(source, bytes):
+            return self._ask(None, _picture, {"bytes": len(source)}, source)
+        name = os.fspath(source)
+        return self._ask(name, _picture, {"path": name})
+
+    def open_video(
+        self, path: str | os.PathLike[str], choice: Choice, after: int = -1
+    ) -> tuple[int, Iterator[Frame]]:
+        """Open a video, as `video.Video`; the limits are for each frame.
+
+        Returns
+        -------
+        expected : int
+            About how many frames are wanted, as the header has it; 0 where it does not say.
+        frames : iterator of Frame
+            Raises ImageError in the place of the first one that is not whole; to be used up
+            before another video is opened, or not at all.
+
+        Raises
+        ------
+        ImageError, LatentOFERError
+            As `read`.
+        """
+        name = os.fspath(path)
+        wanted = {"every": choice.every, "per_second": choice.per_second}
+        question = {"video": name, "after": after, **wanted, "only": sorted(choice.only)}
+        expected = self._ask(name, _expected, question)
+        return expected, iter(lambda: self._ask(name, _frame, {"next": True}), None)
+
+    def _ask(
+        self, name: str | None, as_what: _Taken[T], question: Mapping[str, Any], data: bytes = b""
+    ) -> T:
         with self._one_at_a_time:
-            name = None if isinstance(source, bytes) else os.fspath(source)
             if self._closed:
                 raise image_error("internal", name, "its decoder was closed", "make a new one")
             self.start()
             try:
-                return self._answer(source, name)
+                return self._answer(name, as_what, json.dumps(question).encode() + b"\n" + data)
             except ImageError:
                 raise
             except BaseException:  # an answer half read would be taken for the next one's
@@ -127,9 +163,7 @@ class GuardedDecoder:
     ) -> None:
         self.close()
 
-    def _answer(
-        self, source: str | os.PathLike[str] | bytes, name: str | None
-    ) -> NDArray[np.uint8]:
+    def _answer(self, name: str | None, as_what: _Taken[T], question: bytes) -> T:
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         if not self._ready and process.stdout.readline() != b"ready\n" and not self._closed:
@@ -146,18 +180,19 @@ class GuardedDecoder:
         timer.daemon = True
         timer.start()
         try:
-            _ask(process.stdin, source)
+            process.stdin.write(question)
+            process.stdin.flush()
             answer: Mapping[str, Any] = json.loads(process.stdout.readline())
-            pixels = _pixels(cast(BufferedReader, process.stdout), answer)
+            if "code" not in answer:
+                return as_what(answer, _pixels(cast(BufferedReader, process.stdout), answer))
+            refused = ImageError(answer["code"], name, str(answer["message"]))
         except (OSError, ValueError, EOFError, LookupError, TypeError):
             how = self._how(self._end(), late.is_set())
             remedy = "try it alone, and report it if it comes back"
             raise image_error("internal", name, f"its decoder {how}", remedy) from None
         finally:
             timer.cancel()
-        if pixels is None:
-            raise ImageError(answer["code"], name, str(answer["message"]))
-        return pixels
+        raise refused
 
     def _how(self, code: int | None, late: bool) -> str:
         if late:
@@ -182,17 +217,9 @@ class GuardedDecoder:
             return process.wait()
 
 
-def _ask(stream: IO[bytes], source: str | os.PathLike[str] | bytes) -> None:
-    question = {"bytes": len(source)} if isinstance(source, bytes) else {"path": os.fspath(source)}
-    stream.write(json.dumps(question).encode() + b"\n")
-    if isinstance(source, bytes):
-        stream.write(source)
-    stream.flush()
-
-
 def _pixels(stream: BufferedReader, answer: Mapping[str, Any]) -> NDArray[np.uint8] | None:
-    """The pixels of an answer, None for an error; nothing that it says is believed unseen."""
-    if "code" in answer:
+    """The pixels of an answer, None where it has none; nothing that it says is believed unseen."""
+    if "shape" not in answer:
         return None
     height, width = (int(side) for side in answer["shape"])
     if min(height, width) < 1 or max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
@@ -201,3 +228,17 @@ def _pixels(stream: BufferedReader, answer: Mapping[str, Any]) -> NDArray[np.uin
     if stream.readinto(pixels.data.cast("B")) != pixels.size:
         raise EOFError
     return pixels
+
+
+def _picture(answer: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    if pixels is None:
+        raise ValueError("no picture")
+    return pixels
+
+
+def _expected(answer: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> int:
+    return int(answer["expected"])
+
+
+def _frame(answer: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> Frame | None:
+    return None if "end" in answer else Frame(int(answer["frame"]), float(answer["time"]), pixels)

@@ -69,7 +69,7 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
     try:
         if isinstance(source, Image.Image):
-            _check_size(*source.size, name)
+            check_size(*source.size, name)
             unread = _unread_file(source)
             if unread is None:
                 with _ONE_AT_A_TIME, known_switches():
@@ -119,7 +119,7 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
             f"an array of {array.dtype} {array.shape} is no image",
             "give uint8 RGB (H, W, 3) or grey (H, W)",
         )
-    _check_size(array.shape[1], array.shape[0], None)
+    check_size(array.shape[1], array.shape[0], None)
     return np.array(array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2))
 
 
@@ -181,21 +181,21 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
         raise _unsupported(kind, name)
     announced = formats.announced_size(kind, data)
     if announced is not None:
-        _check_size(*announced, name)
+        check_size(*announced, name)
     try:
         with _ONE_AT_A_TIME, known_switches(), _muted(kind == "TIFF"):
             if kind == "HEIC":
                 heic = Heic(data)
-                _check_size(*heic.size, name)
+                check_size(*heic.size, name)
                 return upright_rgb(heic.image())
             if kind == "WebP" and announced is not None:
                 check_webp(data, announced[0] * announced[1])
             if kind == "PNG":
                 with Image.open(io.BytesIO(data), formats=["PNG"]) as checked:
-                    _check_size(*checked.size, name)
+                    check_size(*checked.size, name)
                     checked.verify()  # loading alone leaves the pixels' checksums unread
             with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
-                _check_size(*image.size, name)
+                check_size(*image.size, name)
                 _check_scans(kind, data, image, name)
                 stored = strict_pixels(data, image.mode) if kind == "JPEG" else None
                 return upright_rgb(image, stored)
@@ -219,7 +219,8 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
         ) from problem
 
 
-def _check_size(width: int, height: int, name: str | None) -> None:
+def check_size(width: int, height: int, name: str | None) -> None:
+    """Raise ImageError for a picture without pixels, or with more than are read."""
     if width < 1 or height < 1:
         raise image_error("empty", name, "has no pixels", "get a fresh copy")
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:

@@ -1,4 +1,4 @@
-"""Which images a user means who names files and folders: each file once, and nothing in silence."""
+"""Which images and videos a user means who names files and folders: each once, none in silence."""
 
 import os
 from collections import Counter
@@ -10,9 +10,10 @@ from typing import Final
 from latent_ofer.errors import ImageError, image_error
 from latent_ofer.figure import is_figure
 from latent_ofer.images import formats
+from latent_ofer.images.containers import VIDEO_SUFFIXES
 from latent_ofer.images.folders import LISTED, files_below
 
-_SUFFIXES: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
+_SUFFIXES: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES | VIDEO_SUFFIXES
 OURS: Final = "of the figures that latent-ofer has drawn"
 
 
@@ -33,13 +34,13 @@ class Inputs:
 
 
 def find_images(paths: Iterable[Path]) -> Inputs:
-    """Replace folders by the images in them, all levels deep, sorted within each folder given.
+    """Replace folders by the images and videos in them, all levels deep, sorted in each one given.
 
     Files that are named stay as they are, whatever and how often. Below a folder, those count
-    that have the suffix of an image (known formats that cannot be read among them) and are not
-    named elsewhere. Links are followed; each real file and folder counts once, under its own
-    name where that lies below the folder too. What is hidden or of the system is left out, and so
-    are figures of this package.
+    that have the suffix of an image (known formats that cannot be read among them) or a video, and
+    are not named elsewhere. Links are followed; each real file and folder counts once, under its
+    own name where that lies below the folder too. What is hidden or of the system is left out, and
+    so are figures of this package.
     """
     paths = list(paths)
     inputs = Inputs()

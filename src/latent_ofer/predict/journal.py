@@ -39,12 +39,39 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What is seen of a face of a frame.
+
+    Attributes
+    ----------
+    track : int
+    box : (x0, y0, x1, y1) float, pixels
+    shown : float
+        Share of it that nothing hides, 0 to 1.
+    probabilities : dict of str to float
+        After the repair, 0 to 1.
+    """
+
+    track: int
+    box: tuple[float, float, float, float]
+    shown: float
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Entry:
-    """What one picture gave: its error or the expressions of its faces, and its rows."""
+    """What one picture gave: its error or the expressions of its faces, and its rows.
+
+    Of a frame also which of the run's inputs it is of, its number and time, and what is `seen`.
+    """
 
     code: str | None
     faces: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
+    input: int = 0
+    frame: int | None = None
+    time: float | None = None
+    seen: Sequence[Seen] = ()
 
 
 class Journal:
@@ -53,12 +80,14 @@ class Journal:
     Attributes
     ----------
     path : Path
+    run : Run
     found : int
         How many pictures an earlier run has done.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes], found: int = 0) -> None:
+    def __init__(self, path: Path, run: Run, stream: IO[bytes], found: int = 0) -> None:
         self.path = path
+        self.run = run
         self.found = found
         self._stream = stream
 
@@ -80,19 +109,19 @@ class Journal:
                     f"{'; '.join(changes)}. Drop it with --restart, or take another folder"
                 )
             if then is not None:
-                return cls._going_on(path)
+                return cls._going_on(path, run)
         stream = path.open("wb")
         stream.write(_line(asdict(run)))
         stream.flush()
-        return cls(path, stream)
+        return cls(path, run, stream)
 
     @classmethod
-    def _going_on(cls, path: Path) -> "Journal":
+    def _going_on(cls, path: Path, run: Run) -> "Journal":
         ends = [end for _, end in _entries(path)]
         stream = path.open("r+b")
         stream.truncate(ends[-1] if ends else len(stream.readline()))
         stream.seek(0, os.SEEK_END)
-        return cls(path, stream, len(ends))
+        return cls(path, run, stream, len(ends))
 
     def add(self, entry: Entry) -> None:
         """Write what a picture gave, and hand it to the system. Raises OSError."""
@@ -133,7 +162,8 @@ def _entries(path: Path) -> Iterator[tuple[Entry, int]]:
             if record is None:
                 return
             end += len(line)
-            yield Entry(record["code"], record["faces"], record["rows"]), end
+            seen = (Seen(**{**one, "box": tuple(one["box"])}) for one in record.pop("seen"))
+            yield Entry(**record, seen=tuple(seen)), end
 
 
 def _whole(line: bytes) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from simplejpeg import decode_jpeg, encode_jpeg
 
@@ -11,8 +12,17 @@ from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview
 from latent_ofer.images.align import square_crop
+from latent_ofer.images.containers import video_kind
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import Choice
+
+
+class Place(NamedTuple):
+    """A picture's place in a run: which of the inputs, and which frame where that is a video."""
+
+    input: int
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,11 +36,14 @@ class Origin:
         Its number in a video, from 0.
     time : float or None
         When it is shown, seconds from the start of a video.
+    input : int
+        Which of the run's inputs that is, from 0.
     """
 
     path: Path
     frame: int | None = None
     time: float | None = None
+    input: int = 0
 
 
 Picture = tuple[Origin, Pixels | ImageError]
@@ -44,40 +57,90 @@ class Source:
     Attributes
     ----------
     after : callable
-        Gives all pictures but the first n, always in the same order.
+        Gives all pictures behind a place, or all of them, always in the same order.
     total : int
-        How many there are.
+        How many there are, about.
     stop : callable
         Ends at once what is being read, by whatever thread.
     """
 
-    after: Callable[[int], Iterable[Picture]]
+    after: Callable[[Place | None], Iterable[Picture]]
     total: int
     stop: Callable[[], None]
 
 
-def photo_source(
-    images: Sequence[tuple[Path, ImageError | None]], decoder: GuardedDecoder
+def source_of(
+    images: Sequence[tuple[Path, ImageError | None]],
+    decoder: GuardedDecoder,
+    choice: Choice | None = None,
 ) -> Source:
-    """Photos, which the decoder reads where there are several.
+    """Photos and frames of videos, which the decoder reads.
 
-    Alone, one is read sooner than a process is started for it.
+    Parameters
+    ----------
+    images : sequence of (Path, ImageError or None)
+        What `find_images` gives.
+    decoder : GuardedDecoder
+        Not asked for a photo that is alone: that is read sooner than a process is started for it.
+    choice : Choice, optional
+        Which frames of videos; all by default.
     """
-    load = decoder.read if len(images) > 1 else load_image
-    return Source(lambda done: _photos(images[done:], load), len(images), decoder.close)
+    inputs = _Inputs(images, decoder, choice or Choice())
+    return Source(inputs.after, inputs.total(), decoder.close)
 
 
-def _photos(
-    images: Iterable[tuple[Path, ImageError | None]], load: Callable[[Path], Pixels]
-) -> Iterator[Picture]:
-    for path, error in images:
-        if error is None:
-            try:
-                yield Origin(path), load(path)
+class _Inputs:
+    def __init__(
+        self,
+        images: Sequence[tuple[Path, ImageError | None]],
+        decoder: GuardedDecoder,
+        choice: Choice,
+    ) -> None:
+        self._images = images
+        self._decoder = decoder
+        self._choice = choice
+        self._load = decoder.read if len(images) > 1 else load_image
+        named = enumerate(images)
+        self._videos = {n for n, (path, error) in named if error is None and video_kind(path)}
+
+    def total(self) -> int:
+        """How many pictures there are, frames by what the headers of the videos say."""
+        return sum(self._expected(n) if n in self._videos else 1 for n in range(len(self._images)))
+
+    def _expected(self, number: int) -> int:
+        try:
+            return self._decoder.open_video(self._images[number][0], self._choice)[0]
+        except ImageError:  # which is told when it is its turn
+            return 1
+
+    def after(self, done: Place | None) -> Iterator[Picture]:
+        first = 0 if done is None else done.input + (done.frame is None)
+        for number, (path, error) in enumerate(self._images[first:], first):
+            if number in self._videos:
+                frame = done.frame if done is not None and number == done.input else None
+                yield from self._frames(number, path, -1 if frame is None else frame)
                 continue
-            except ImageError as refused:
-                error = refused
-        yield Origin(path), error
+            if error is None:
+                try:
+                    yield Origin(path, input=number), self._load(path)
+                    continue
+                except ImageError as refused:
+                    error = refused
+            yield Origin(path, input=number), error
+
+    def _frames(self, number: int, path: Path, done: int) -> Iterator[Picture]:
+        last = None
+        try:
+            _, frames = self._decoder.open_video(path, self._choice, done)
+            for frame in frames:
+                last = frame.number
+                if frame.pixels is not None:
+                    yield Origin(path, frame.number, frame.time, number), frame.pixels
+        except ImageError as refused:
+            # That of a frame has its number and no time: nobody has seen it.
+            place = None if last is None else last + 1
+            if place is None or place > done:
+                yield Origin(path, place, None, number), refused
 
 
 class Reader:

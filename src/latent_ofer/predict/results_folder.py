@@ -4,6 +4,7 @@ Table and figures replace those of an earlier run at the end, or when the run is
 Until then, and after any failure, what is done is in the journal.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,11 +17,14 @@ from typing import Any, Final
 from PIL import Image
 
 from latent_ofer.figure import is_figure, save_annotated, save_figure
-from latent_ofer.files import to_disk, whole_file
+from latent_ofer.files import to_disk, whole_file, write_text
 from latent_ofer.predict.tables import FORMATS, Format, write_table
 
-_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg)")
-_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg)")
+_FIGURE: Final = re.compile(r"\d{5,}(-\d+\.png|\.jpg|\.mp4)")
+_FRAME: Final = re.compile(r"frame-\d{5,}\.jpg")
+_OF_TRACKS: Final = b'{\n "smoothing": {'
+"""What such a file begins with."""
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{16}\.(png|jpg|mp4)")
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,12 @@ class ResultsFolder:
         return self.table.with_name("figures" if stem == "results" else f"{stem}-figures")
 
     @property
+    def tracks(self) -> Path:
+        """Of what became of the faces of videos."""
+        stem = self.table.stem
+        return self.table.with_name("tracks.json" if stem == "results" else f"{stem}-tracks.json")
+
+    @property
     def drawn(self) -> Path:
         """Figures of an unfinished run."""
         return part_of(self.figures)
@@ -87,6 +97,20 @@ class ResultsFolder:
             save_annotated(photo, partial)
         return f"{self.figures.name}/{name}"
 
+    def add_frame(self, image: int, video: int, frame: Image.Image) -> str:
+        """Keep an annotated frame, for the video that is made at the end; gives its place."""
+        with whole_file(self.frame(image)) as partial:
+            save_annotated(frame, partial)
+        return f"{self.figures.name}/{self.annotated_video(video).name}"
+
+    def frame(self, image: int) -> Path:
+        """Of an annotated frame, while the run is not finished."""
+        return self.drawn / f"frame-{image:05d}.jpg"
+
+    def annotated_video(self, video: int) -> Path:
+        """Of the annotated frames of one of the run's inputs, before it is published."""
+        return self.drawn / f"{video:05d}.mp4"
+
     def publish(self, columns: Mapping[str, type], rows: Iterable[Mapping[str, Any]]) -> None:
         """Let what is done take the place of earlier results; it stays here to go on. OSError."""
         part = part_of(self.table)
@@ -100,6 +124,17 @@ class ResultsFolder:
             for figure in self.drawn.iterdir():
                 if _FIGURE.fullmatch(figure.name):
                     _shared(figure, self.figures / figure.name)
+
+    def publish_tracks(self, summary: Mapping[str, Any] | None) -> None:
+        """Write what became of the faces of videos, or remove an earlier run's. Raises OSError."""
+        if summary is not None:
+            write_text(self.tracks, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+            return
+        with suppress(FileNotFoundError):
+            with self.tracks.open("rb") as stream:
+                ours = stream.read(len(_OF_TRACKS)) == _OF_TRACKS
+            if ours:
+                self.tracks.unlink()
 
     def forget(self) -> None:
         """Remove the journal and what was drawn: they are published, or of no use. OSError."""
@@ -130,8 +165,8 @@ def _remove_figures(folder: Path) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        ours = _FIGURE.fullmatch(path.name) and is_figure(path)
-        if ours or _HALF_WRITTEN.fullmatch(path.name):
+        named = _FIGURE.fullmatch(path.name) or _FRAME.fullmatch(path.name)
+        if (named and is_figure(path)) or _HALF_WRITTEN.fullmatch(path.name):
             path.unlink()
     with suppress(OSError):
         folder.rmdir()

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from latent_ofer.dataframe import FLAT_COLUMNS, flat_rows
+from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.names import utf8_text
+from latent_ofer.predict.following import Followed
 from latent_ofer.predict.reading import Origin
 from latent_ofer.results import FaceResult, Outcome
 
@@ -39,6 +41,11 @@ TABLE_COLUMNS: Final[Mapping[Columns, Mapping[str, type]]] = {
     },
 }
 """Columns of tables, in order, and the type of each. Any cell may be empty."""
+SMOOTHED_COLUMNS: Final[Mapping[str, type]] = {
+    "smoothed_expression": str,
+    **{f"smoothed_p_{label}": float for label in EXPRESSIONS},
+}
+"""Of tables with frames of videos, behind those of ours."""
 
 
 def rows_of(
@@ -138,6 +145,17 @@ def _flattened(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
+
+
+def add_track(row: dict[str, Any], followed: Followed, flat: bool) -> None:
+    """Say in a row of ours which track a face is of, and what its expressions come to so far."""
+    row["track"] = followed.seen.track
+    if flat:
+        row["smoothed_expression"] = followed.expression
+        row.update({f"smoothed_p_{label}": p for label, p in followed.smoothed.items()})
+    else:
+        shares = dict(followed.smoothed)
+        row["smoothed"] = {"expression": followed.expression, "probabilities": shares}
 
 
 def has_contempt(columns: Columns) -> bool:

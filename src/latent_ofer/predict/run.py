@@ -4,23 +4,25 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from latent_ofer.ahead import ahead
+from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError, LatentOFERError
-from latent_ofer.figure import draw_figure
-from latent_ofer.overlay import annotate
 from latent_ofer.pipeline import LatentOFER
-from latent_ofer.predict.journal import Entry, Input, Journal, Run
-from latent_ofer.predict.reading import Reader, Source
+from latent_ofer.predict.annotated_video import write_videos
+from latent_ofer.predict.drawing import draw_annotated, draw_figures
+from latent_ofer.predict.following import Follower
+from latent_ofer.predict.journal import Entry, Input, Journal, Run, Seen
+from latent_ofer.predict.reading import Origin, Place, Reader, Source
 from latent_ofer.predict.results_folder import ResultsFolder
-from latent_ofer.predict.rows import TABLE_COLUMNS, Columns, rows_of
+from latent_ofer.predict.rows import SMOOTHED_COLUMNS, TABLE_COLUMNS, Columns, add_track, rows_of
+from latent_ofer.predict.summary import TrackSummary
 from latent_ofer.progress import track
 from latent_ofer.results import Outcome
 
@@ -48,6 +50,7 @@ class Counts:
     """What a run has done, earlier parts of it included."""
 
     images: int = 0
+    frames: int = 0
     no_face: int = 0
     resumed: int = 0
     expressions: Counter[str] = field(default_factory=Counter)
@@ -56,6 +59,7 @@ class Counts:
     def add(self, entry: Entry) -> None:
         """Count what one picture gave."""
         self.images += 1
+        self.frames += entry.frame is not None
         self.expressions.update(entry.faces)
         self.errors.update([] if entry.code is None else [entry.code])
         self.no_face += entry.code is None and not entry.faces
@@ -128,26 +132,31 @@ def predict_into(
         Whatever goes wrong, or tells the program to stop: what is done is in the journal, and
         published as well by whatever is no `Exception`.
     """
+    follower, done = Follower(), None
     for entry in journal.entries():
         counts.add(entry)
+        follower.replay(entry)
+        done = Place(entry.input, entry.frame)
     counts.resumed = counts.images
     if not counts.resumed:
         results.forget_drawn()
     try:
         try:
             check_errors(counts, options)
-            _recognise(results, journal, model, source, options, counts, tell)
+            _recognise(results, journal, model, source, options, counts, tell, follower, done)
         finally:
             journal.close()
-        _publish(results, journal, options)
+        if options.annotate:
+            write_videos(results, journal.entries())
+        _publish(results, journal, options, counts)
     except TooManyErrorsError:
-        _publish(results, journal, options)
+        _publish(results, journal, options, counts)
         raise
     except Exception:
         raise
     except BaseException:
         if counts.images:
-            _publish(results, journal, options)
+            _publish(results, journal, options, counts)
         raise
     finally:
         if not counts.images:
@@ -163,22 +172,21 @@ def _recognise(
     options: Options,
     counts: Counts,
     tell: Callable[[ImageError], None],
+    follower: Follower,
+    done: Place | None,
 ) -> None:
     crop_to = model.image_size if options.crops else None
-    reader = Reader(source.after(counts.images), options.figures, crop_to, options.annotate)
+    reader = Reader(source.after(done), options.figures, crop_to, options.annotate)
     # Crops are small by the time that they wait; of photos, one more in memory must do.
     pictures = ahead(reader, options.batch_size if options.crops else 1)
-    outcomes = model.predict_each(
-        pictures,
-        crops=options.crops,
-        labels=options.labels,
-        batch_size=options.batch_size,
-        abstain_below=options.abstain_below,
-    )
-    bar = track(outcomes, source.total, "Images", done=counts.images)
+    bar = track(_outcomes(model, pictures, options), source.total, "Images", done=counts.images)
     with ExitStack() as ends:
         ends.enter_context(closing(pictures))
         ends.callback(source.stop)  # before the thread that waits for it
+        before, count = follower.forgotten
+        if count:
+            again = (picture for _, picture in islice(source.after(before), count))
+            follower.remember(_outcomes(model, again, options))
         answers = ends.enter_context(closing(iter(bar)))
         for outcome in answers:
             origin, preview = reader.take()
@@ -186,18 +194,22 @@ def _recognise(
                 outcome = outcome.named(os.fspath(origin.path))
             flat = results.form != "jsonl"
             rows = rows_of(options.columns, counts.images, origin, outcome, flat)
-            if preview is not None and isinstance(outcome, list):
-                for face, (result, row) in enumerate(zip(outcome, rows, strict=False)):
-                    name = results.add_figure(counts.images, face, draw_figure(preview, result))
-                    if options.columns == "latent-ofer":
-                        row["figure"] = name
+            followed = follower.see(origin, outcome)
+            figures, annotated = [], None
             photo = reader.take_photo()
-            if photo is not None and isinstance(outcome, list) and outcome:
-                annotated = Image.fromarray(annotate(photo, outcome))
-                name = results.add_annotated(counts.images, annotated)
-                if options.columns == "latent-ofer":
-                    rows = [{**row, "annotated": name} for row in rows]
-            entry = _entry(outcome, rows)
+            if isinstance(outcome, list):
+                if preview is not None:
+                    figures = draw_figures(results, counts.images, preview, outcome)
+                if photo is not None:
+                    place = (results, counts.images, origin)
+                    annotated = draw_annotated(*place, photo, outcome, followed)
+            if options.columns == "latent-ofer":
+                for row, one in zip(rows, followed, strict=False):
+                    add_track(row, one, flat)
+                for row, figure in zip(rows, figures, strict=False):
+                    row["figure"] = figure
+                rows = [{**row, "annotated": annotated} for row in rows] if annotated else rows
+            entry = _entry(origin, outcome, rows, [one.seen for one in followed])
             journal.add(entry)
             counts.add(entry)
             if isinstance(outcome, ImageError):
@@ -205,10 +217,13 @@ def _recognise(
                 check_errors(counts, options)
 
 
-def _entry(outcome: Outcome, rows: Sequence[Mapping[str, Any]]) -> Entry:
+def _entry(
+    origin: Origin, outcome: Outcome, rows: Sequence[Mapping[str, Any]], seen: Sequence[Seen]
+) -> Entry:
+    place = (origin.input, origin.frame, origin.time)
     if isinstance(outcome, list):
-        return Entry(None, [face.expression for face in outcome], rows)
-    return Entry(outcome.code, [], rows)
+        return Entry(None, [face.expression for face in outcome], rows, *place, seen)
+    return Entry(outcome.code, [], rows, *place)
 
 
 def check_errors(counts: Counts, options: Options) -> None:
@@ -220,11 +235,30 @@ def check_errors(counts: Counts, options: Options) -> None:
         )
 
 
-def _publish(results: ResultsFolder, journal: Journal, options: Options) -> None:
+def _publish(results: ResultsFolder, journal: Journal, options: Options, counts: Counts) -> None:
     columns = dict(TABLE_COLUMNS[options.columns])
-    if options.figures and options.columns == "latent-ofer":
-        columns["figure"] = str
-    if options.annotate and options.columns == "latent-ofer":
-        columns["annotated"] = str
-    rows = (row for entry in journal.entries() for row in entry.rows)
-    results.publish(columns, rows)
+    if options.columns == "latent-ofer":
+        added = {"figure": options.figures, "annotated": options.annotate}
+        columns.update(SMOOTHED_COLUMNS if counts.frames else {})
+        columns.update({name: str for name, wanted in added.items() if wanted})
+    summary = TrackSummary([name for name, *_ in journal.run.inputs])
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for entry in journal.entries():
+            summary.add(entry)
+            yield from entry.rows
+
+    results.publish(columns, rows())
+    results.publish_tracks(summary.to_dict() if counts.frames else None)
+
+
+def _outcomes(
+    model: LatentOFER, pictures: Iterable[Pixels | ImageError], options: Options
+) -> Iterator[Outcome]:
+    return model.predict_each(
+        pictures,
+        crops=options.crops,
+        labels=options.labels,
+        batch_size=options.batch_size,
+        abstain_below=options.abstain_below,
+    )

@@ -79,7 +79,8 @@ def _connect(options: dict[str, Any]) -> None:
         for left in reversed(range(_TRIES if local else 1)):
             try:
                 ray.init(**options, log_to_driver=False, logging_level="ERROR")
-                logging.getLogger("ray.data").setLevel("ERROR")
+                # What it would tell with a traceback is raised as well.
+                logging.getLogger("ray.data").setLevel("CRITICAL")
                 return
             except Exception as problem:  # Ray has no class for it
                 ray.shutdown()

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from latent_ofer.errors import DataError, ImageError, image_error
 from latent_ofer.images import formats
+from latent_ofer.images.containers import VIDEO_SUFFIXES
 from latent_ofer.predict.inputs import find_images
 from latent_ofer.predict.journal import Input
 
@@ -34,7 +35,7 @@ class Named:
     rows : int or None
         Of a Parquet file; None for an image.
     error : ImageError or None
-        Stands in the place of a folder without an image.
+        Stands in the place of a folder without an image, and of a video.
     """
 
     place: str
@@ -81,7 +82,10 @@ def address_of(path: Path) -> str | None:
 
 def _local(path: Path, error: ImageError | None) -> Named:
     place = os.fspath(path)
-    if error is not None:  # a folder, which changes with whatever is written into it
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        told = ("a video, which Ray does not read", "leave out --engine ray")
+        error = image_error("unsupported_format", place, *told)
+    if error is not None:  # also of a folder, which changes with whatever is written into it
         return Named(place, error=error)
     try:
         status = os.stat(path)

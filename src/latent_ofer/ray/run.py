@@ -199,5 +199,6 @@ def _told_in_a_line() -> Iterator[None]:
         yield
     except AnyRayError as problem:
         cause = getattr(problem, "cause", None) or problem
-        told = " ".join(str(cause).split())
-        raise RayError(f"Ray gave up: {type(cause).__name__}: {told}") from problem
+        # Where it is the end of a traceback as text, its last line says what it was.
+        told = (str(cause).strip() or type(cause).__name__).splitlines()[-1]
+        raise RayError(f"Ray gave up: {told}") from problem

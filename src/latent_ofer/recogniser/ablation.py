@@ -13,7 +13,7 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser.attention_cnn import FEATURES, AttentionCNN
-from latent_ofer.recogniser.copies import Batch, Repair, augmented, pool_with_copies
+from latent_ofer.recogniser.copies import Repair, Seen, augmented, pool_with_copies
 from latent_ofer.recogniser.fusion import GRID, LatentBranch, attention_grid, pick
 from latent_ofer.recogniser.train import (
     CNN_RUN,
@@ -22,8 +22,11 @@ from latent_ofer.recogniser.train import (
     WATCHED_FACES,
     RecogniserRecipe,
 )
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Job, Resume, fit, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, steps_in
 from latent_ofer.training.recipe import load_recipe
 
 STAGE = "ablation"
@@ -131,23 +134,21 @@ class Ablation(nn.Module):
         return {name: head(seen, latents, picked, hidden) for name, head in self.heads.items()}
 
 
-def train_ablation(
-    sources: Sources, runs: Path, config: str, resume: Resume, repair: Repair
-) -> Path:
+def train_ablation(sources: Sources, runs: Path, config: str, how: How, repair: Repair) -> Path:
     """Train all rows on the same batches, as long as the recogniser; returns the weights' path."""
     recipe = load_recipe(RecogniserRecipe, config, "recogniser_paper")
     torch.manual_seed(recipe.seed)
-    mae = load_mae(runs, config)
+    mae = load_mae(runs, config).to(how.device)
     model = build(runs, recipe, mae.dim)
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
     train = pool_with_copies(sources, "train", about, repair, recipe.copies, recipe.seed)
     dev = pool_with_copies(sources, "dev", about, repair, DEV_FACES, recipe.seed)
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         return augmented(train, recipe, recipe.erase, rng)
 
-    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        faces, masks, targets = batch
+    def loss(net: nn.Module, inputs: Seen) -> tuple[Tensor, dict[str, float]]:
+        faces, masks, targets = inputs
         with torch.no_grad():
             latents = mae.encode(faces)[:, 1:]
         losses = {
@@ -164,15 +165,17 @@ def train_ablation(
         for start in range(0, len(rows), 64):
             chosen = rows[start : start + 64]
             faces, masks, _ = dev.batch(chosen)
-            faces = faces.expand(-1, 3, -1, -1)
-            labels = torch.from_numpy(dev.labels_of(chosen))
-            for name, logits in net(faces, mae.encode(faces)[:, 1:], masks).items():
+            faces = faces.to(how.device).expand(-1, 3, -1, -1)
+            labels = torch.from_numpy(dev.labels_of(chosen)).to(how.device)
+            latents = mae.encode(faces)[:, 1:]
+            for name, logits in net(faces, latents, masks.to(how.device)).items():
                 right[name] += int((logits.argmax(1) == labels).sum())
         return {f"dev_{name}": count / len(rows) for name, count in right.items()}
 
     run = runs / STAGE
-    job = Job(run, model, batches, steps_in(len(train), recipe), loss, figures, str(about))
-    trained = fit(job, recipe, resume)
+    steps = steps_in(len(train), recipe)
+    job = Job(run, model, batches, steps, loss, figures, str(about), train.key_of)
+    trained = fit(job, recipe, how)
     heads = {name: value for name, value in trained.items() if not name.startswith("cnn.")}
     return save_weights(run, heads, about)
 

@@ -1,12 +1,15 @@
-"""ResNet-18 and the attention heads of DAN (paper, 3.4)."""
+"""ResNet-18 with the attention heads of DAN (paper, 3.4)."""
 
 import torch
 from torch import Tensor, nn
 
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.labels import EXPRESSIONS
+from latent_ofer.recogniser.head import Head
 
 FEATURES = 512
+SQUEEZE = 16
+"""How much narrower than the features the gates of the heads are, as in DAN."""
 
 
 class BasicBlock(nn.Module):
@@ -89,52 +92,6 @@ class PlainCNN(nn.Module):
         return out
 
 
-class AttentionHead(nn.Module):
-    """One of DAN's heads: spatial attention, then a channel gate.
-
-    Parameters
-    ----------
-    width : int
-        Channels inside the spatial branch (256 in DAN).
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.reduce = nn.Sequential(
-            nn.Conv2d(FEATURES, width, 1, bias=False), nn.BatchNorm2d(width)
-        )
-        self.square = nn.Conv2d(width, FEATURES, 3, padding=1, bias=False)
-        self.wide = nn.Conv2d(width, FEATURES, (1, 3), padding=(0, 1), bias=False)
-        self.tall = nn.Conv2d(width, FEATURES, (3, 1), padding=(1, 0), bias=False)
-        self.norm = nn.BatchNorm2d(FEATURES)
-        self.gate = nn.Sequential(
-            nn.Linear(FEATURES, FEATURES // 16),
-            nn.ReLU(),
-            nn.Linear(FEATURES // 16, FEATURES),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend to a feature map.
-
-        Parameters
-        ----------
-        features : (B, 512, H, W)
-
-        Returns
-        -------
-        vector : (B, 512)
-            Gated average of the attended map.
-        spatial : (B, H, W)
-            Non-negative weights of the positions.
-        """
-        y = self.reduce(features)
-        y = self.norm(self.square(y) + self.wide(y) + self.tall(y)).relu()
-        spatial = y.mean(1)
-        attended = (features * spatial[:, None]).mean((2, 3))
-        return attended * self.gate(attended), spatial
-
-
 class AttentionCNN(nn.Module):
     """ResNet-18 with attention heads: what the face looks like where it matters.
 
@@ -149,7 +106,7 @@ class AttentionCNN(nn.Module):
     def __init__(self, heads: int, width: int) -> None:
         super().__init__()
         self.backbone = ResNet18()
-        self.heads = nn.ModuleList([AttentionHead(width) for _ in range(heads)])
+        self.heads = nn.ModuleList([Head(FEATURES, width, SQUEEZE) for _ in range(heads)])
         self.norm = nn.BatchNorm1d(FEATURES)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:

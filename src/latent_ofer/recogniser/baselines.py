@@ -21,7 +21,8 @@ from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.recogniser.teacher import STAGE as TEACHER
 from latent_ofer.recogniser.teacher import Change, clean_faces_job, load_teacher
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Resume, fit
+from latent_ofer.training.how import How
+from latent_ofer.training.loop import fit
 from latent_ofer.training.recipe import Recipe, load_recipe
 
 BaselineName = Literal["plain", "plain_occluded", "judge"]
@@ -95,9 +96,7 @@ def _convolutions(inputs: int, outputs: int, count: int) -> list[nn.Module]:
     return layers
 
 
-def train_baseline(
-    name: BaselineName, sources: Sources, runs: Path, config: str, resume: Resume
-) -> Path:
+def train_baseline(name: BaselineName, sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train one of them; returns the path of its weights."""
     recipe = load_recipe(BaselineRecipe, config, name)
     torch.manual_seed(recipe.seed)
@@ -111,7 +110,7 @@ def train_baseline(
     job = clean_faces_job(
         runs / name, model, sources, recipe, recipe.sizes, recipe.erase, str(about), change
     )
-    return save_weights(runs / name, fit(job, recipe, resume), about)
+    return save_weights(runs / name, fit(job, recipe, how), about)
 
 
 def objects_on(pool: FacePool, cutouts: list[Cutout], share: float) -> Change:

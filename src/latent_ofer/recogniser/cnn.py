@@ -6,9 +6,12 @@ from torch.nn import functional as F
 
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.procedural import LUMA
+from latent_ofer.recogniser.head import Head
 
 SIDE = 56
 """Pixels of a side inside: a patch of the 14 x 14 grid is 4 x 4 of them."""
+SQUEEZE = 8
+"""How much narrower than the features the gates of the heads are."""
 LEAST_SPREAD = 0.02
 """Standard deviation below which a face counts as flat; in grey levels of [0, 1]."""
 
@@ -23,54 +26,6 @@ def _pair(inputs: int, outputs: int) -> nn.Sequential:
             nn.ReLU(),
         ]
     return nn.Sequential(*layers)
-
-
-class Head(nn.Module):
-    """One of DAN's heads: spatial attention, then a channel gate (paper, 3.4).
-
-    Parameters
-    ----------
-    features : int
-        Channels of the map.
-    width : int
-        Channels inside the spatial branch.
-    """
-
-    def __init__(self, features: int, width: int) -> None:
-        super().__init__()
-        self.reduce = nn.Sequential(
-            nn.Conv2d(features, width, 1, bias=False), nn.BatchNorm2d(width)
-        )
-        self.square = nn.Conv2d(width, features, 3, padding=1, bias=False)
-        self.wide = nn.Conv2d(width, features, (1, 3), padding=(0, 1), bias=False)
-        self.tall = nn.Conv2d(width, features, (3, 1), padding=(1, 0), bias=False)
-        self.norm = nn.BatchNorm2d(features)
-        self.gate = nn.Sequential(
-            nn.Linear(features, features // 8),
-            nn.ReLU(),
-            nn.Linear(features // 8, features),
-            nn.Sigmoid(),
-        )
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend to a feature map.
-
-        Parameters
-        ----------
-        features : (B, C, H, W)
-
-        Returns
-        -------
-        vector : (B, C)
-            Gated average of the attended map.
-        spatial : (B, H, W)
-            Non-negative weights of the positions.
-        """
-        y = self.reduce(features)
-        y = self.norm(self.square(y) + self.wide(y) + self.tall(y)).relu()
-        spatial = y.mean(1)
-        attended = (features * spatial[:, None]).mean((2, 3))
-        return attended * self.gate(attended), spatial
 
 
 class ExpressionCNN(nn.Module):
@@ -95,7 +50,7 @@ class ExpressionCNN(nn.Module):
         super().__init__()
         inputs = [2, *widths[:-1]]
         self.pairs = nn.ModuleList([_pair(*sizes) for sizes in zip(inputs, widths, strict=True)])
-        self.heads = nn.ModuleList([Head(widths[-1], head_width) for _ in range(heads)])
+        self.heads = nn.ModuleList([Head(widths[-1], head_width, SQUEEZE) for _ in range(heads)])
         self.norm = nn.BatchNorm1d(widths[-1])
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(widths[-1], len(EXPRESSIONS))

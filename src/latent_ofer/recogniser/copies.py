@@ -20,12 +20,14 @@ from latent_ofer.occlusion.objects import Cutout
 from latent_ofer.progress import track
 from latent_ofer.recogniser.augment import erase_boxes, move, relight
 from latent_ofer.recogniser.fusion import GRID
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.loop import shuffled
 from latent_ofer.training.recipe import Recipe
 
 COPY_BATCH = 64
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Seen = tuple[Tensor, Tensor, Tensor]
+"""Faces (B, 3, 112, 112) float, their repaired patches (B, 14, 14) bool, targets (B, 8) float."""
 Repair = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.bool_]]]
 """Faces (B, 112, 112, 3) uint8 -> repaired faces of that shape, hidden patches (B, 14, 14)."""
 
@@ -85,6 +87,10 @@ class Pool:
         """The clean face behind each row."""
         return np.where(rows >= len(self.clean), rows - len(self.clean), rows)
 
+    def key_of(self, row: int) -> tuple[str, str]:
+        """Source and name of the clean face behind a row."""
+        return self.clean.keys[row - len(self.clean) if row >= len(self.clean) else row]
+
     def labels_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Majority labels (n,), -1 where there is none."""
         return self.labels[self.source(rows)]
@@ -102,7 +108,7 @@ class Pool:
 
 def augmented(
     pool: Pool, recipe: Recipe, erase: float, rng: np.random.Generator
-) -> Iterator[Batch]:
+) -> Iterator[Drawn]:
     """Batches of an epoch: faces and their repaired patches moved together, faces relit.
 
     Parameters
@@ -112,10 +118,8 @@ def augmented(
 
     Yields
     ------
-    faces : (B, 3, 112, 112) float
-    masks : (B, 14, 14) bool
-        Patches that were repaired.
-    targets : (B, 8) float
+    Drawn
+        Its inputs are `Seen`.
     """
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     for rows in shuffled(len(pool), recipe, rng):
@@ -124,7 +128,7 @@ def augmented(
         moved = move(pictures, faces.shape[-1], generator)
         faces = erase_boxes(relight(moved[:, :-1], generator), erase, generator)
         masks = F.avg_pool2d(moved[:, -1:], 8)[:, 0] >= 0.25
-        yield faces, masks, targets
+        yield Drawn(rows, (faces, masks, targets))
 
 
 def pool_with_copies(

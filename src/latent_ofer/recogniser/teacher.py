@@ -15,8 +15,11 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.train import to_tensor
 from latent_ofer.recogniser.attention_cnn import PlainCNN
 from latent_ofer.recogniser.augment import augment
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -37,7 +40,7 @@ class TeacherRecipe(Recipe):
     erase: float = Field(default=0.3, ge=0, le=1)
 
 
-def train_teacher(sources: Sources, runs: Path, config: str, resume: Resume) -> Path:
+def train_teacher(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train the teacher; returns the path of its weights."""
     recipe = load_recipe(TeacherRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
@@ -47,7 +50,7 @@ def train_teacher(sources: Sources, runs: Path, config: str, resume: Resume) -> 
     job = clean_faces_job(
         runs / STAGE, model, sources, recipe, recipe.sizes, recipe.erase, str(about)
     )
-    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+    return save_weights(runs / STAGE, fit(job, recipe, how), about)
 
 
 def clean_faces_job(
@@ -74,7 +77,7 @@ def clean_faces_job(
     pool, dev_pool = sources.labelled("train"), sources.labelled("dev")
     dev_rows = np.flatnonzero(dev_pool.labels >= 0)[:DEV_FACES]
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         size = sizes[min(epoch, len(sizes) - 1)]
         for rows in shuffled(len(pool), recipe, rng):
@@ -82,23 +85,27 @@ def clean_faces_job(
             if change is not None:
                 faces = change(faces, rows, rng)
             changed = augment(to_tensor(faces), size, erase, generator)
-            yield changed.expand(-1, 3, -1, -1), torch.from_numpy(pool.targets[rows])
+            targets = torch.from_numpy(pool.targets[rows])
+            yield Drawn(rows, (changed.expand(-1, 3, -1, -1), targets))
 
-    def loss(net: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        logits = net(batch[0]).float()
-        right = (logits.argmax(1) == batch[1].argmax(1)).float().mean()
-        return F.cross_entropy(logits, batch[1]), {"accuracy": float(right)}
+    def loss(net: nn.Module, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        faces, targets = inputs
+        logits = net(faces).float()
+        right = (logits.argmax(1) == targets.argmax(1)).float().mean()
+        return F.cross_entropy(logits, targets), {"accuracy": float(right)}
 
     def dev(net: nn.Module) -> dict[str, float]:
-        predicted = [
-            net(to_tensor(lean_batch(dev_pool, dev_rows[i : i + 64])).expand(-1, 3, -1, -1))
-            for i in range(0, len(dev_rows), 64)
-        ]
-        right = torch.cat(predicted).argmax(1).numpy() == dev_pool.labels[dev_rows]
+        device = next(net.parameters()).device
+        predicted = []
+        for start in range(0, len(dev_rows), 64):
+            faces = to_tensor(lean_batch(dev_pool, dev_rows[start : start + 64])).to(device)
+            predicted.append(net(faces.expand(-1, 3, -1, -1)).argmax(1).cpu())
+        right = torch.cat(predicted).numpy() == dev_pool.labels[dev_rows]
         return {"dev_accuracy": float(right.mean())}
 
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Job(run, model, batches, steps_in(len(pool), recipe), loss, dev, identity)
+    steps = steps_in(len(pool), recipe)
+    return Job(run, model, batches, steps, loss, dev, identity, lambda row: pool.keys[row])
 
 
 def load_teacher(runs: Path, config: str) -> PlainCNN:

@@ -1,6 +1,7 @@
 """Training of the recogniser on clean faces and on occluded, detected, repaired copies."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.recogniser.attention_cnn import AttentionClassifier, AttentionCNN
-from latent_ofer.recogniser.copies import Batch, Pool, Repair, augmented, pool_with_copies
+from latent_ofer.recogniser.copies import Pool, Repair, Seen, augmented, pool_with_copies
 from latent_ofer.recogniser.fusion import Recogniser
 from latent_ofer.recogniser.teacher import NEEDS as CNN_NEEDS
 from latent_ofer.recogniser.teacher import STAGE as TEACHER
 from latent_ofer.recogniser.teacher import clean_faces_job, load_teacher
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import (
     WEIGHTS,
     check_fresh,
@@ -27,7 +29,9 @@ from latent_ofer.training.checkpoint import (
     load_weights,
     save_weights,
 )
-from latent_ofer.training.loop import Job, Resume, fit, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -86,7 +90,7 @@ class RecogniserRecipe(Recipe):
         )
 
 
-def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> AttentionCNN:
+def train_cnn(sources: Sources, runs: Path, config: str, how: How) -> AttentionCNN:
     """Train the attention CNN alone on clean faces, from the teacher's or the start weights.
 
     Kept in its own run: it needs no repaired faces, and is trained again only when its own
@@ -112,7 +116,7 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> Atte
         recipe.erase,
         str(about),
     )
-    trained = fit(job, recipe.cnn, "if same" if resume else False)
+    trained = fit(job, recipe.cnn, replace(how, resume="if same" if how.resume else False))
     prefix = "cnn."
     tensors = {
         name.removeprefix(prefix): value
@@ -124,14 +128,12 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume) -> Atte
     return cnn
 
 
-def train_recogniser(
-    sources: Sources, runs: Path, config: str, resume: Resume, repair: Repair
-) -> Path:
+def train_recogniser(sources: Sources, runs: Path, config: str, how: How, repair: Repair) -> Path:
     """Train the recogniser, the attention CNN first; returns the path of its weights."""
     recipe = load_recipe(RecogniserRecipe, config, STAGE)
     torch.manual_seed(recipe.seed)
-    mae = load_mae(runs, config)
-    cnn = train_cnn(sources, runs, config, resume)
+    mae = load_mae(runs, config).to(how.device)
+    cnn = train_cnn(sources, runs, config, how)
     model = recipe.build(mae.dim)
     start_from(model, "recogniser.", runs)
     model.temperature.fill_(1)
@@ -141,11 +143,11 @@ def train_recogniser(
     train = pool_with_copies(sources, "train", about, repair, recipe.copies, recipe.seed)
     dev = pool_with_copies(sources, "dev", about, repair, DEV_FACES, recipe.seed)
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         return augmented(train, recipe, recipe.erase, rng)
 
-    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        faces, masks, targets = batch
+    def loss(net: nn.Module, inputs: Seen) -> tuple[Tensor, dict[str, float]]:
+        faces, masks, targets = inputs
         with torch.no_grad():
             latents = mae.encode(faces)[:, 1:]
         logits, _ = net(faces, latents, masks)
@@ -168,21 +170,23 @@ def train_recogniser(
         steps_in(len(train), recipe),
         loss,
         figures,
-        identity=str(about),
+        str(about),
+        train.key_of,
     )
-    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+    return save_weights(runs / STAGE, fit(job, recipe, how), about)
 
 
 def logits_of(
     pool: Pool, rows: NDArray[np.int64], net: Recogniser, mae: MaskedAutoencoder
 ) -> Tensor:
     """Logits (n, 8) of some rows of a pool."""
-    out = []
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    out, device = [], mae.cls_token.device
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
         for start in range(0, len(rows), 64):
             faces, masks, _ = pool.batch(rows[start : start + 64])
-            faces = faces.expand(-1, 3, -1, -1)
-            out.append(net(faces, mae.encode(faces)[:, 1:], masks)[0].float())
+            faces = faces.to(device).expand(-1, 3, -1, -1)
+            logits, _ = net(faces, mae.encode(faces)[:, 1:], masks.to(device))
+            out.append(logits.float().cpu())
     return torch.cat(out)
 
 

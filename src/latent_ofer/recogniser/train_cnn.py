@@ -23,8 +23,11 @@ from latent_ofer.occlusion.procedural import LUMA
 from latent_ofer.progress import track
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
 from latent_ofer.recogniser.pasted import Cover, CoverBank, made_covers, outlined_covers
+from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -40,7 +43,7 @@ HIDDEN_FROM = 0.3
 DROPPED, ADDED = 0.1, 0.01
 """Shares of the hidden and of the visible patches that are told wrongly, as a detector errs."""
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Inputs = tuple[Tensor, Tensor, Tensor]
 CoverOf = Callable[[FacePool, list[Cutout], Mapping[str, float]], Cover]
 
 
@@ -104,7 +107,7 @@ def _halved_grey(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(grey).reduce(face.shape[0] // SIDE))
 
 
-def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_of: CoverOf) -> Path:
+def train_cnn(sources: Sources, runs: Path, config: str, how: How, cover_of: CoverOf) -> Path:
     """Train the CNN; returns the path of its weights.
 
     Parameters
@@ -136,7 +139,7 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_o
     pasted = _bank(sources, pool, pixels, recipe, cover_of) if recipe.covered else None
     dev_sets = DevFaces(sources, dev_pool, bank)
 
-    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(epoch: int, rng: np.random.Generator) -> Iterator[Drawn]:
         side = recipe.small_side if epoch < recipe.small_epochs else SIDE
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         for rows in shuffled(len(pool), recipe, rng):
@@ -146,7 +149,8 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_o
             count = rng.uniform(low, high, len(rows)) * (rng.random(len(rows)) < recipe.hidden)
             masks = patch_masks(bank, rng, np.rint(count * GRID**2).astype(np.int64))
             if pasted is None:
-                yield augmented(batch, side, recipe, generator), masks, targets[chosen]
+                moved = augmented(batch, side, recipe, generator)
+                yield Drawn(rows, (moved, masks, targets[chosen]))
                 continue
             here = torch.from_numpy(rng.random(len(rows)) < recipe.covered)[:, None, None, None]
             over, opacity = pasted.over(batch, generator)
@@ -154,12 +158,14 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_o
             moved = augmented(both, side, recipe, generator, ~here)
             told = torch.from_numpy(rng.random(len(rows)) < recipe.told)[:, None, None]
             known = told_patches(moved[:, 1:], generator) & told
-            yield moved[:, :1], torch.where(here[:, 0], known, masks), targets[chosen]
+            masks = torch.where(here[:, 0], known, masks)
+            yield Drawn(rows, (moved[:, :1], masks, targets[chosen]))
 
-    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        logits, _ = net(batch[0], batch[1])
-        right = (logits.argmax(1) == batch[2].argmax(1)).float().mean()
-        return F.cross_entropy(logits, batch[2]), {"accuracy": float(right)}
+    def loss(net: nn.Module, inputs: Inputs) -> tuple[Tensor, dict[str, float]]:
+        seen, masks, targets = inputs
+        logits, _ = net(seen, masks)
+        right = (logits.argmax(1) == targets.argmax(1)).float().mean()
+        return F.cross_entropy(logits, targets), {"accuracy": float(right)}
 
     job = Job(
         runs / STAGE,
@@ -169,8 +175,9 @@ def train_cnn(sources: Sources, runs: Path, config: str, resume: Resume, cover_o
         loss,
         dev_sets.figures,
         str(about),
+        lambda row: pool.keys[row],
     )
-    return save_weights(runs / STAGE, fit(job, recipe, resume), about)
+    return save_weights(runs / STAGE, fit(job, recipe, how), about)
 
 
 class DevFaces:
@@ -260,8 +267,12 @@ def taught(model: nn.Module, faces: Tensor) -> Tensor:
 
 
 def _labels(net: nn.Module, faces: Tensor, masks: Tensor) -> Tensor:
-    parts = zip(faces.split(DEV_BATCH), masks.split(DEV_BATCH), strict=True)
-    return torch.cat([net(part.float() / 255, mask)[0].argmax(1) for part, mask in parts])
+    device = next(net.parameters()).device
+    found = []
+    for part, mask in zip(faces.split(DEV_BATCH), masks.split(DEV_BATCH), strict=True):
+        logits, _ = net(part.to(device).float() / 255, mask.to(device))
+        found.append(logits.argmax(1).cpu())
+    return torch.cat(found)
 
 
 def patch_masks(bank: HoleBank, rng: np.random.Generator, counts: NDArray[np.int64]) -> Tensor:

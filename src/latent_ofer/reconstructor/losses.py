@@ -19,29 +19,35 @@ LUMA = (0.299, 0.587, 0.114)
 """Red, green, blue: the teacher knows grey faces only."""
 
 
-def reconstruction_loss(raw: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
+def reconstruction_loss(raw: Tensor, truth: Tensor, mask: Tensor, each: Tensor) -> Tensor:
     """L_re: mean absolute error over hidden pixels; the visible ones are put back anyway.
 
     Parameters
     ----------
     raw, truth : (B, 3, S, S) float in [0, 1]
     mask : (B, 14, 14) bool
+    each : (B,) float
+        Cells that a face of the batch has hidden on average.
     """
     hole = pixels_of(mask, truth.shape[-1])
-    return ((raw - truth).abs() * hole).sum() / (3 * hole.sum()).clamp(min=1)
+    pixels = truth[0].numel() / mask[0].numel()
+    return ((raw - truth).abs() * hole).sum() / (pixels * each.sum())
 
 
-def consistency_loss(assembled: Tensor, twin: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+def consistency_loss(
+    assembled: Tensor, twin: Tensor, features: Tensor, mask: Tensor, each: Tensor
+) -> Tensor:
     """L_c: squared error of both maps against frozen features of the truth, in masked cells.
 
     Parameters
     ----------
     assembled, twin, features : (B, C, 14, 14) float
     mask : (B, 14, 14) bool
+    each : (B,) float
+        Cells that a face of the batch has hidden on average.
     """
-    hidden = mask[:, None]
     error = (assembled.float() - features).square() + (twin.float() - features).square()
-    return (error * hidden).sum() / (features.shape[1] * hidden.sum()).clamp(min=1)
+    return (error * mask[:, None]).sum() / (features.shape[1] * each.sum())
 
 
 def semantic_loss(logits: Tensor, true_logits: Tensor) -> Tensor:

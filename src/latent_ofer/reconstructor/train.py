@@ -30,13 +30,16 @@ from latent_ofer.reconstructor.losses import (
 )
 from latent_ofer.reconstructor.self_assembly import ConvLayer, SelfAssembly
 from latent_ofer.reconstructor.unet import Reconstructor, RepairUNet, composite
+from latent_ofer.training.batch import Drawn, shared_out
 from latent_ofer.training.checkpoint import (
     check_fresh,
     describe,
     load_weights,
     save_weights,
 )
-from latent_ofer.training.loop import Job, Resume, fit, shuffled, steps_in
+from latent_ofer.training.how import How
+from latent_ofer.training.job import Job
+from latent_ofer.training.loop import fit, shuffled, steps_in
 from latent_ofer.training.recipe import Recipe, load_recipe
 from latent_ofer.training.start import start_from
 
@@ -52,7 +55,8 @@ DEV_FACES = 400
 DEV_SEED = 7
 DEV_BIN = (0.20, 0.30)
 
-Batch = tuple[Tensor, Tensor]
+Inputs = tuple[Tensor, Tensor, Tensor]
+"""Faces (B, 3, 112, 112) in [0, 1], hidden patches (B, 14, 14), how many a face has: (B,)."""
 
 
 class ReconstructorRecipe(Recipe):
@@ -100,17 +104,17 @@ def repair_loss(
     parts: Reconstructor,
     teacher: PlainCNN,
     recipe: ReconstructorRecipe,
-    batch: Batch,
+    inputs: Inputs,
 ) -> tuple[Tensor, dict[str, float]]:
     """Eq. 5 without its adversarial terms, and the parts of it to log."""
-    faces, mask = batch
+    faces, mask, each = inputs
     with torch.no_grad():
         coarse, filled = parts.prepare(faces, mask)
         features, true_logits = teacher_view(teacher, faces)
     repair = unet(coarse, filled, mask)
     _, logits = teacher_view(teacher, composite(faces, repair.raw, mask))
-    reconstruction = reconstruction_loss(repair.raw, faces, mask)
-    consistency = consistency_loss(repair.assembled, repair.twin, features, mask)
+    reconstruction = reconstruction_loss(repair.raw, faces, mask, each)
+    consistency = consistency_loss(repair.assembled, repair.twin, features, mask, each)
     semantic = semantic_loss(logits, true_logits)
     total = (
         recipe.reconstruction * reconstruction
@@ -135,11 +139,11 @@ class DevSet:
 
     def figures(self, unet: RepairUNet) -> dict[str, float]:
         """Mean PSNR over whole images in dB: repaired, coarse, mean colour."""
-        repaired = [
-            composite(self.faces[rows], unet(self.coarse[rows], self.filled[rows], mask).raw, mask)
-            for rows in _slices(len(self.faces))
-            for mask in [self.mask[rows]]
-        ]
+        repaired = []
+        for rows in _slices(len(self.faces)):
+            inputs = (self.coarse[rows], self.filled[rows], self.mask[rows])
+            raw = unet(*(tensor.to(unet.stem.weight.device) for tensor in inputs)).raw.cpu()
+            repaired.append(composite(self.faces[rows], raw, self.mask[rows]))
         return {
             "dev_psnr_db": mean_psnr(torch.cat(repaired), self.faces),
             "dev_psnr_coarse_db": mean_psnr(self.coarse, self.faces),
@@ -177,7 +181,7 @@ def _slices(count: int) -> list[slice]:
 
 
 def train_reconstructor(
-    sources: Sources, runs: Path, config: str, resume: Resume, stage: StageName = STAGE
+    sources: Sources, runs: Path, config: str, how: How, stage: StageName = STAGE
 ) -> Path:
     """Train the repair network; returns the path of its weights, which are the U-Net's alone."""
     recipe = load_recipe(ReconstructorRecipe, config, STAGE)
@@ -190,28 +194,31 @@ def train_reconstructor(
     teacher = load_teacher(runs, config)
     pool = sources.pool("train")
     dev_set = read_dev(sources.pool("dev"), parts)
+    parts.to(how.device)
+    teacher.to(how.device)
 
-    def batches(epoch: int, rng: Generator) -> Iterator[Batch]:
+    def batches(epoch: int, rng: Generator) -> Iterator[Drawn]:
         for rows in shuffled(len(pool), recipe, rng):
             faces = pool.batch(rows)
             flip = rng.random(len(faces)) < 0.5
             faces[flip] = faces[flip, :, ::-1]
-            mask = np.stack([training_mask(rng) for _ in rows])
-            yield to_tensor(faces), torch.from_numpy(mask)
+            mask = torch.from_numpy(np.stack([training_mask(rng) for _ in rows]))
+            yield Drawn(rows, (to_tensor(faces), mask, shared_out(mask)))
 
-    def loss(net: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def loss(net: nn.Module, inputs: Inputs) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(net, RepairUNet)
-        return repair_loss(net, parts, teacher, recipe, batch)
+        return repair_loss(net, parts, teacher, recipe, inputs)
 
     def dev(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, RepairUNet)
         return dev_set.figures(net)
 
     about = describe(recipe, sources.digests(*NEEDS), runs, PARENTS)
+    steps = steps_in(len(pool), recipe)
     job = Job(
-        runs / stage, model, batches, steps_in(len(pool), recipe), loss, dev, identity=str(about)
+        runs / stage, model, batches, steps, loss, dev, str(about), lambda row: pool.keys[row]
     )
-    trained = fit(job, recipe, resume)
+    trained = fit(job, recipe, how)
     tensors = {PREFIX + name: tensor for name, tensor in trained.items()}
     return save_weights(runs / stage, tensors, about)
 

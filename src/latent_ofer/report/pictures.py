@@ -1,4 +1,4 @@
-"""Small pictures of faces, cut from the files that they were found in."""
+"""Small pictures of faces, cut from the photos and frames that they were found in."""
 
 import io
 import os
@@ -13,7 +13,9 @@ from PIL import Image
 from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError
 from latent_ofer.images.align import align_face, square_crop
+from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import INSTALL, Choice
 from latent_ofer.report.rows import FaceRow, Row
 
 SIDE: Final = 112
@@ -21,7 +23,7 @@ SIDE: Final = 112
 
 GONE: Final = "its file is no longer where the results name it"
 UNREADABLE: Final = "its file cannot be read any more"
-VIDEO: Final = "it is a frame of a video"
+NO_PYAV: Final = f"frames of videos need PyAV: {INSTALL}"
 """Why there is no picture of a face."""
 
 
@@ -51,7 +53,7 @@ def choose(faces: Sequence[FaceRow], most: int) -> list[int]:
 
 
 def pictures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[int, bytes | str]]:
-    """One picture a row, or why there is none; each file is read once.
+    """One picture a row, or why there is none; each photo and each frame is read once.
 
     Parameters
     ----------
@@ -69,16 +71,46 @@ def pictures(rows: Sequence[Row], folder: Path) -> Iterator[tuple[int, bytes | s
     for place, row in enumerate(rows):
         if row.face is not None:
             files[row.path, row.face.frame is None].append((place, row.face))
-    for (path, is_photo), faces in files.items():
-        photo = _photo(path, folder) if is_photo else VIDEO
-        for place, face in faces:
-            yield place, photo if isinstance(photo, str) else _cut(photo, face)
+    with GuardedDecoder() as decoder:
+        for (path, is_photo), faces in files.items():
+            found = _found(path, folder)
+            if found is None:
+                yield from ((place, GONE) for place, _ in faces)
+            elif is_photo:
+                photo = _photo(found)
+                for place, face in faces:
+                    yield place, photo if isinstance(photo, str) else _cut(photo, face)
+            else:
+                yield from _of_video(decoder, found, faces)
 
 
-def _photo(path: str, folder: Path) -> Pixels | str:
+def _found(path: str, folder: Path) -> Path | None:
+    return next((p for p in (Path(path), folder / path) if os.path.isfile(p)), None)
+
+
+def _of_video(
+    decoder: GuardedDecoder, path: Path, faces: Sequence[tuple[int, FaceRow]]
+) -> Iterator[tuple[int, bytes | str]]:
+    """Cut faces from a video, which is decoded as far as the last one of them."""
+    wanted: defaultdict[int, list[tuple[int, FaceRow]]] = defaultdict(list)
+    for place, face in faces:
+        wanted[face.frame or 0].append((place, face))
+    why = UNREADABLE
     try:
-        found = next((p for p in (Path(path), folder / path) if os.path.isfile(p)), None)
-        return GONE if found is None else load_image(found)
+        _, frames = decoder.open_video(path, Choice(only=frozenset(wanted)))
+        for frame in frames:
+            for place, face in wanted.pop(frame.number, ()):
+                yield place, UNREADABLE if frame.pixels is None else _cut(frame.pixels, face)
+            if not wanted:
+                break
+    except ImageError as error:
+        why = NO_PYAV if error.code == "unsupported_format" else UNREADABLE
+    yield from ((place, why) for left in wanted.values() for place, _ in left)
+
+
+def _photo(path: Path) -> Pixels | str:
+    try:
+        return load_image(path)
     except ImageError:
         return UNREADABLE
 

@@ -1,1 +1,1 @@
-"""What every stage's training shares: recipe, loop, checkpoint."""
+"""What every stage's training shares: recipe, batches, loop, checkpoint, processes."""

@@ -16,6 +16,7 @@ from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.dev_split import DEV_RULE
 from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.files import whole_file
+from latent_ofer.training import processes
 from latent_ofer.training.recipe import Settings
 
 WEIGHTS = "weights.safetensors"
@@ -44,11 +45,16 @@ def load_state(run: Path) -> dict[str, Any] | None:
 
 
 def save_weights(run: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Path:
-    """Write a finished stage's weights with what they were trained on as metadata."""
+    """Write a finished stage's weights with what they were trained on as metadata.
+
+    Of several processes the first one writes, and the others wait for it.
+    """
     path = run / WEIGHTS
-    plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    with whole_file(path) as partial:
-        save_file(plain, partial, metadata={"about": json.dumps(about)})
+    if processes.place() == 0:
+        plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+        with whole_file(path) as partial:
+            save_file(plain, partial, metadata={"about": json.dumps(about)})
+    processes.wait()
     file_sha256.cache_clear()
     return path
 

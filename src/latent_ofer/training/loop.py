@@ -5,11 +5,12 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,55 +18,24 @@ from torch import Tensor, nn
 
 from latent_ofer.ahead import ahead
 from latent_ofer.errors import StaleError, TrainingError
-from latent_ofer.files import write_text
+from latent_ofer.files import remove_partial, write_text
 from latent_ofer.locks import held
 from latent_ofer.progress import track
+from latent_ofer.training import processes
 from latent_ofer.training.checkpoint import STATE, load_state, save_state
+from latent_ofer.training.how import How, Resume
 from latent_ofer.training.interrupts import held_back
+from latent_ofer.training.job import Job
 from latent_ofer.training.recipe import Recipe
+from latent_ofer.training.step import gradient, precision
 
-Figures = Mapping[str, float]
 GRADIENT_NORM = 1.0
 LOG = "log.jsonl"
 FORMAT = 2
 """Of the checkpoints; others are not resumed."""
 SAVE_SECONDS = 300.0
 """An epoch that takes longer leaves checkpoints on its way, this far apart."""
-_KEPT: Final = ("average", "epoch", "step", "sums", "seconds", "log", "rng")
-
-Resume = bool | Literal["if same"]
-"""Go on from the last checkpoint: of another job it is an error, or with "if same" ignored."""
-
-
-@dataclass
-class Job:
-    """What a stage hands to the loop.
-
-    Attributes
-    ----------
-    run : Path
-        Folder of checkpoints and log.
-    model : nn.Module
-        All that is trained, and nothing else.
-    batches : callable
-        ``batches(epoch, rng)`` yields the batches of an epoch. A second thread runs it: it draws
-        from `rng` and generators of its own alone.
-    steps_per_epoch : int
-        How many of them.
-    loss : callable
-        ``loss(model, batch)`` gives the loss and figures to log.
-    dev : callable
-        ``dev(model)`` gives figures on dev faces, of the averaged weights.
-    """
-
-    run: Path
-    model: nn.Module
-    batches: Callable[[int, np.random.Generator], Iterable[Any]]
-    steps_per_epoch: int
-    loss: Callable[[nn.Module, Any], tuple[Tensor, Figures]]
-    dev: Callable[[nn.Module], Figures]
-    identity: str = field(default="")
-    """Changes when data, recipe or parents do; a resumed run must have the same."""
+_KEPT: Final = ("average", "epoch", "step", "sums", "seconds", "log")
 
 
 def epoch_rng(seed: int, run: Path, epoch: int) -> np.random.Generator:
@@ -90,20 +60,17 @@ def steps_in(count: int, recipe: Recipe) -> int:
     return drawn // min(recipe.batch_size, drawn)
 
 
-def fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool = False) -> dict[str, Tensor]:
+def fit(job: Job, recipe: Recipe, how: How) -> dict[str, Tensor]:
     """Train, with a checkpoint after every epoch, every few minutes, and when told to stop.
 
-    A resumed training ends with the very weights of an unbroken one, on as many threads.
-
-    Parameters
-    ----------
-    resume : bool or "if same"
-        Go on from the last checkpoint of `job.run`.
+    A resumed training ends with the very weights of an unbroken one, on as many threads and with
+    batches cut alike. Where several processes train together, the first one writes the files.
 
     Returns
     -------
     dict of str to Tensor
-        The running average of the weights (and buffers) after the last epoch.
+        The running average of the weights (and buffers) after the last epoch. These, and the
+        network, are on the processor.
 
     Raises
     ------
@@ -114,8 +81,13 @@ def fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool = False) -> dict[s
     InUseError
         When another training writes to `job.run`.
     """
-    with held(job.run, f"a training of {job.run.name}"):
-        return _fit(job, recipe, resume, quiet)
+    first = processes.place() == 0
+    with held(job.run, f"a training of {job.run.name}") if first else nullcontext():
+        if first:
+            remove_partial(job.run)
+        average = _fit(job, recipe, how)
+    job.model.to("cpu")
+    return {name: value.cpu() for name, value in average.items()}
 
 
 @dataclass
@@ -124,75 +96,103 @@ class _Run:
 
     optimiser: torch.optim.Optimizer
     average: dict[str, Tensor]
+    parts: int
+    """That each batch is cut into."""
     epoch: int = 0
     step: int = 0
     """Of this epoch, done."""
     sums: dict[str, float] = field(default_factory=dict)
     seconds: float = 0
     log: list[str] = field(default_factory=list)
-    rng: Tensor | None = None
-    """State of torch's generator after that step."""
     saved: float = field(default_factory=time.monotonic)
 
 
-def _fit(job: Job, recipe: Recipe, resume: Resume, quiet: bool) -> dict[str, Tensor]:
+def _fit(job: Job, recipe: Recipe, how: How) -> dict[str, Tensor]:
     torch.manual_seed(recipe.seed)
-    run = _begun(job, recipe, resume)
+    run = _begun(job, recipe, how)
     with held_back() as stopping:
         while run.epoch < recipe.epochs:
-            if not _epoch(job, recipe, run, stopping, quiet):
+            if not _epoch(job, recipe, how, run, stopping):
                 break
-            trained = {name: value.clone() for name, value in job.model.state_dict().items()}
-            job.model.load_state_dict(run.average)
-            job.model.eval()
-            with torch.inference_mode(), _precision(recipe):
-                figures = dict(job.dev(job.model))
-            job.model.load_state_dict(trained)
+            figures = _dev(job, recipe, how, run) if processes.place() == 0 else {}
             means = {name: total / max(run.step, 1) for name, total in run.sums.items()}
             line = {"epoch": run.epoch, **means, **figures, "seconds": run.seconds}
             run.log.append(json.dumps({key: round(value, 5) for key, value in line.items()}))
             run.epoch, run.step, run.sums, run.seconds = run.epoch + 1, 0, {}, 0.0
             _save(job, run)
-            write_text(job.run / LOG, "".join(f"{line}\n" for line in run.log))
-            if stopping():
+            # The others wait here for the first one, which measures and writes.
+            if any(processes.total([float(stopping())], how.device)):
                 break
     if run.epoch < recipe.epochs:  # and whoever handles signals let the program live
         raise TrainingError(f"{job.run.name}: stopped; go on with --resume")
     return run.average
 
 
-def _begun(job: Job, recipe: Recipe, resume: Resume) -> _Run:
+def _dev(job: Job, recipe: Recipe, how: How, run: _Run) -> dict[str, float]:
+    """Figures of the averaged weights; the network is left as it was."""
+    trained = {name: value.clone() for name, value in job.model.state_dict().items()}
+    job.model.load_state_dict(run.average)
+    job.model.eval()
+    with torch.inference_mode(), precision(recipe, how):
+        figures = dict(job.dev(job.model))
+    job.model.load_state_dict(trained)
+    return figures
+
+
+def _begun(job: Job, recipe: Recipe, how: How) -> _Run:
     """A new training, or one as its checkpoint left it."""
+    job.model = processes.prepared(job.model, how.device)
     optimiser = torch.optim.AdamW(
         _groups(job.model, recipe.weight_decay), lr=recipe.learning_rate, betas=(0.9, 0.95)
     )
-    state = _state_of(job, resume)
+    parts = how.slices * processes.count()
+    state = _state_of(job, how.resume)
+    processes.wait()  # until all have read what one of them will write over
     if state is None:
-        (job.run / LOG).unlink(missing_ok=True)
+        if processes.place() == 0:
+            (job.run / LOG).unlink(missing_ok=True)
         average = {name: value.clone() for name, value in job.model.state_dict().items()}
-        return _Run(optimiser, average)
-    if state["threads"] != torch.get_num_threads():
-        warnings.warn(
-            f"{job.run / STATE}: begun with {state['threads']} threads and resumed with "
-            f"{torch.get_num_threads()}; the weights will differ in their last digits",
-            stacklevel=2,
-        )
+        return _Run(optimiser, average, parts)
+    _warn_of_change(job.run / STATE, state, "threads", torch.get_num_threads())
+    _warn_of_change(job.run / STATE, {"parts": 1} | state, "parts", parts)
     job.model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    return _Run(optimiser, **{key: state[key] for key in _KEPT})
+    run = _Run(optimiser, parts=parts, **{key: state[key] for key in _KEPT})
+    run.average = {name: value.to(how.device) for name, value in run.average.items()}
+    _write_log(job, run)  # whoever was killed after the last checkpoint may not have
+    return run
+
+
+def _warn_of_change(path: Path, state: dict[str, Any], what: str, now: int) -> None:
+    told = {
+        "threads": "threads and resumed with {now}; the weights will differ in their last digits",
+        "parts": "parts of each batch and resumed with {now}; batch norm and dropout see others",
+    }
+    if state[what] != now:
+        text = f"{path}: begun with {state[what]} {told[what].format(now=now)}"
+        warnings.warn(text, stacklevel=3)
 
 
 def _save(job: Job, run: _Run) -> None:
+    """Keep where the training stands, and what it has to say."""
+    run.saved = time.monotonic()
+    if processes.place() > 0:
+        return
     state = {
         "format": FORMAT,
         "identity": job.identity,
         "threads": torch.get_num_threads(),
+        "parts": run.parts,
         "model": job.model.state_dict(),
         "optimiser": run.optimiser.state_dict(),
     }
-    run.rng = torch.get_rng_state()
     save_state(job.run, state | {key: getattr(run, key) for key in _KEPT})
-    run.saved = time.monotonic()
+    _write_log(job, run)
+
+
+def _write_log(job: Job, run: _Run) -> None:
+    if processes.place() == 0:
+        write_text(job.run / LOG, "".join(f"{line}\n" for line in run.log))
 
 
 def _state_of(job: Job, resume: Resume) -> dict[str, Any] | None:
@@ -210,51 +210,36 @@ def _state_of(job: Job, resume: Resume) -> dict[str, Any] | None:
     )
 
 
-def _epoch(job: Job, recipe: Recipe, run: _Run, stopping: Callable[[], bool], quiet: bool) -> bool:
+def _epoch(job: Job, recipe: Recipe, how: How, run: _Run, stopping: Callable[[], bool]) -> bool:
     """Train to the end of the epoch, from where it stands; False when told to stop before."""
     rng = epoch_rng(recipe.seed, job.run, run.epoch)
-    torch.manual_seed(int(rng.integers(2**31)))
-    if run.step and run.rng is not None:
-        torch.set_rng_state(run.rng)
+    seed = int(rng.integers(2**31))
     job.model.train()
     title = f"{job.run.name} {run.epoch + 1}/{recipe.epochs}"
     # What was trained on already is drawn once more, for what is drawn after it.
     coming = islice(ahead(job.batches(run.epoch, rng)), run.step, None)
+    quiet = how.quiet or processes.place() > 0
     batches = track(coming, job.steps_per_epoch - run.step, title, quiet)
     started = time.monotonic() - run.seconds
     for batch in batches:
+        where = f"step {run.step + 1} of epoch {run.epoch + 1}"
+        done = gradient(job, recipe, how, batch, seed + run.step * run.parts, stopping, where)
         step = run.epoch * job.steps_per_epoch + run.step + 1
         rate = recipe.learning_rate * schedule(step, recipe.epochs * job.steps_per_epoch, recipe)
         for group in run.optimiser.param_groups:
             group["lr"] = rate
-        with _precision(recipe):
-            loss, figures = job.loss(job.model, batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"{job.run.name}: the loss is {value} in step {run.step + 1} of epoch "
-                f"{run.epoch + 1}, and nothing was learned from it. The last checkpoint is "
-                "whole: go on from it with --resume; if it happens again, start afresh with a "
-                "lower learning_rate in the recipe."
-            )
-        run.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         nn.utils.clip_grad_norm_(job.model.parameters(), GRADIENT_NORM)
         run.optimiser.step()
         _update_average(run.average, job.model, min(recipe.average, step / (step + 10)))
-        for name, figure in {"loss": value, **figures}.items():
+        for name, figure in {"loss": done.loss, **done.figures}.items():
             run.sums[name] = run.sums.get(name, 0.0) + figure
         run.step, run.seconds = run.step + 1, time.monotonic() - started
         batches.show(loss=run.sums["loss"] / run.step)
-        if stopping() or time.monotonic() - run.saved > SAVE_SECONDS:
+        if done.stop or time.monotonic() - run.saved > SAVE_SECONDS:
             _save(job, run)
-        if stopping():
+        if done.stop:
             return False
     return True
-
-
-def _precision(recipe: Recipe) -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16)
 
 
 def schedule(step: int, total: int, recipe: Recipe) -> float:
