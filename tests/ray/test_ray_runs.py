@@ -225,7 +225,7 @@ while len(ray.nodes()) < int(sys.argv[1]):
 """
 
 
-def test_two_nodes_share_the_work_and_give_the_same_rows(
+def test_two_nodes_give_the_same_rows(
     crops: Path,
     local: pandas.DataFrame,
     env: dict[str, str],
