@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from latent_ofer.errors import LatentOFERError
+from latent_ofer.muted import muted
 
 _STORE: Final = 512 * 2**20
 """Bytes of the object store of a Ray that we start: rows and paths pass it, hardly a picture."""
@@ -44,7 +44,7 @@ def cluster(address: str | None, cpus: int) -> Iterator[None]:
     """
     # All of it is read when ray is imported, and inherited by what it starts.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # One that an actor's arguments might be lost, which live as long as this program, is no error.
+    # Ray takes it for an error that a worker could lose what only goes with this program.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     with ExitStack() as ends:
         options: dict[str, Any] = {"address": address}
@@ -75,7 +75,7 @@ def _connect(options: dict[str, Any]) -> None:
     except ImportError as problem:
         raise ImportError(f"{problem}: pip install 'latent-ofer[ray]'") from None
     local = options["address"] == "local"
-    with _quiet(), _same_signals():
+    with muted(), _same_signals():
         for left in reversed(range(_TRIES if local else 1)):
             try:
                 ray.init(**options, log_to_driver=False, logging_level="ERROR")
@@ -102,17 +102,3 @@ def _same_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep native code from writing to standard error meanwhile: failures are raised as well."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

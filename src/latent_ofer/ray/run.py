@@ -1,6 +1,7 @@
 """A run of `latent-ofer predict` on Ray: pictures out to the workers, rows back, shard by shard."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,8 +98,10 @@ def take_up(path: Path, inputs: Sequence[Named], run: Run, size: int, restart: b
     path.mkdir(parents=True, exist_ok=True)
     settings = {**run.settings, "engine": "ray", "shard_size": size}
     Journal.open(record, Run(settings, [one.input for one in inputs]), restart).close()
-    done = [shard for shard in shards if folder.file(shard).exists()]
-    return Job(folder, done, [shard for shard in shards if shard not in done])
+    done, missing = [], []
+    for shard in shards:
+        (done if folder.file(shard).exists() else missing).append(shard)
+    return Job(folder, done, missing)
 
 
 def predict_shards(
@@ -167,27 +170,29 @@ def _each_picture(
 
 
 class _Writer:
-    """Keeps rows until all of their shard are there, in whatever order they come."""
+    """Keeps rows until those of all pictures of their shard are there, in whatever order."""
 
     def __init__(self, job: Job) -> None:
         self._folder = job.folder
         self._shards = {shard.number: shard for shard in job.open}
         self._tables: dict[int, list[pyarrow.Table]] = {number: [] for number in self._shards}
+        self._pictures: Counter[int] = Counter()
 
     def add(self, table: "pyarrow.Table") -> None:
-        """Take rows of whole pictures; writes each shard that they complete. Raises OSError."""
+        """Take rows; writes each shard that they complete. Raises OSError."""
         import pyarrow
         from pyarrow import compute
 
+        first = table.filter(compute.equal(compute.fill_null(table["face"], 0), 0))
+        self._pictures.update(first["shard"].to_pylist())
         for number in compute.unique(table["shard"]).to_pylist():
             shard, tables = self._shards[number], self._tables[number]
             tables.append(table.filter(compute.equal(table["shard"], number)))
-            whole = sum(compute.count_distinct(some["picture"]).as_py() for some in tables)
-            if whole == shard.pictures:
+            if self._pictures[number] == shard.pictures:
                 rows = pyarrow.concat_tables(tables)
                 rows = rows.sort_by([("picture", "ascending"), ("face", "ascending")])
                 self._folder.write(shard, rows.drop_columns(list(NUMBERS)))
-                del self._tables[number]
+                tables.clear()
 
 
 @contextmanager
