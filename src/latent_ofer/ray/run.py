@@ -98,7 +98,8 @@ def take_up(path: Path, inputs: Sequence[Named], run: Run, size: int, restart: b
     path.mkdir(parents=True, exist_ok=True)
     settings = {**run.settings, "engine": "ray", "shard_size": size}
     Journal.open(record, Run(settings, [one.input for one in inputs]), restart).close()
-    done, missing = [], []
+    done: list[Shard] = []
+    missing: list[Shard] = []
     for shard in shards:
         (done if folder.file(shard).exists() else missing).append(shard)
     return Job(folder, done, missing)
