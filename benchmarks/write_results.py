@@ -420,6 +420,40 @@ def video() -> str:
     return table(head, rows)
 
 
+def ray_rows() -> str:
+    """Runs on Ray against the local engine; those that were made."""
+    if not (REPORTS / "ray-rows.json").exists():
+        return table(["figure", "value"], [["5,000 crops by two workers", "not measured yet"]])
+    report, rows = read("ray-rows"), []
+    if found := report.get("same"):
+        told = f"{found['crops']} crops, {found['bad']} bad, two workers"
+        kept = f"; {found['shards_kept']} of {found['shards_at_kill']} shards kept"
+        for key, what, more in (
+            ("same_rows", "", ""),
+            ("same_rows_worker_killed", ", one of them killed", ""),
+            ("same_rows_program_killed", ", the program killed and started again", kept),
+        ):
+            same = "" if found[key] else "**not** "
+            rows.append([f"{told}{what}: rows", f"{same}those of the local engine{more}"])
+    if found := report.get("rate"):
+        told = "crops a second, and s on top: local with two threads, one and two workers of a core"
+        ways = [found[way] for way in ("local, two threads", "one worker", "two workers")]
+        value = ", ".join(f"{way['per_s']} + {way['fixed_s']} s" for way in ways)
+        rows.append([told, f"{value}: {found['two_workers_of_local']:.0%}"])
+    if found := report.get("memory"):
+        told = f"{found['crops']} crops: memory of program and workers, first and last quarter"
+        parts = [found[who] for who in ("program", "workers")]
+        value = "; ".join(
+            f"{part['first_quarter_mib']:.0f} and {part['last_quarter_mib']:.0f} MiB"
+            for part in parts
+        )
+        rows.append([told, value])
+        rows.append(
+            ["and of the object store, highest", f"{found['object_store_highest_mib']} MiB"]
+        )
+    return table(["figure", "value"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-regions": real_regions,
@@ -439,6 +473,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "long-runs": long_runs,
     "video": video,
     "service": service,
+    "ray-rows": ray_rows,
 }
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
