@@ -454,6 +454,58 @@ def ray_rows() -> str:
     return table(["figure", "value"], rows)
 
 
+STEP_STAGES = {
+    "mae": "`mae`",
+    "detector": "`detector`",
+    "detector_labelled": "`detector_labelled`",
+    "teacher": "`teacher`",
+    "reconstructor": "`reconstructor`",
+    "recogniser": "`recogniser`",
+    "recogniser_paper": "`recogniser_paper`",
+}
+
+
+def training_runs() -> str:
+    """Small trainings that were killed, and those of two processes."""
+    report, rows = read("training-runs"), []
+    if found := report.get("killed"):
+        stages = ", ".join(STEP_STAGES[name] for name in found["stages"])
+        told = f"{found['kills']} kills (-9), {found['inside_a_save']} of them inside a save, of "
+        told += f"trainings of {stages}: those whose weights are an uninterrupted one's, byte for "
+        rows.append([f"{told}byte", f"{found['same']} of {found['trainings']}"])
+    for name, apart in report.get("together", {"stages": {}})["stages"].items():
+        told = f"{STEP_STAGES[name]}: greatest difference of a weight from one process and whole "
+        same = "the same" if apart["two_slices"] == apart["two_processes"] else "**another**"
+        value = f"{apart['two_processes']:.0e}; {same}"
+        rows.append([f"{told}batches, of two processes; of two slices", value])
+    return table(["figure", "value"], rows)
+
+
+def training_memory() -> str:
+    """What a step needs, by stage."""
+    rows = []
+    for name, needs in read("training-memory").items():
+        fit = needs["faces_that_fit"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{needs['weights'] / 1e6:.1f} M",
+                f"{needs['fixed_bytes'] / 1e9:.2f}",
+                f"{needs['bytes_a_face'] / 1e6:.1f}",
+                f"{needs['flops_a_face'] / 1e9:.1f}",
+                f"{needs['batch']}: {needs['batch_gb']:.1f}",
+                " / ".join(_round_down(fit[gb]) for gb in ("16", "24", "80")),
+            ]
+        )
+    head = ["stage", "trained weights", "fixed, GB", "a face, MB", "a face, GFLOP"]
+    return table([*head, "batch of the recipe: GB", "largest batch at 16 / 24 / 80 GB"], rows)
+
+
+def _round_down(faces: int) -> str:
+    """To the power of two below, for batches."""
+    return f"{2 ** (int(faces).bit_length() - 1):,}"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-regions": real_regions,
@@ -471,6 +523,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "report": report_page,
     "any-file": any_file,
     "long-runs": long_runs,
+    "training-runs": training_runs,
+    "training-memory": training_memory,
     "video": video,
     "service": service,
     "ray-rows": ray_rows,
