@@ -506,6 +506,15 @@ def _round_down(faces: int) -> str:
     return f"{2 ** (int(faces).bit_length() - 1):,}"
 
 
+def mutants() -> str:
+    """Wrong versions of the package, and the test that notices each."""
+    rows = [
+        [what, f"`{test.rpartition('::')[2]}`" if test else "**none**"]
+        for what, test in read("mutants")["noticed_by"].items()
+    ]
+    return table(["wrong", "noticed by"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "real-covers": real_covers,
     "real-regions": real_regions,
@@ -527,6 +536,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "training-memory": training_memory,
     "video": video,
     "service": service,
+    "mutants": mutants,
     "ray-rows": ray_rows,
 }
 BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
