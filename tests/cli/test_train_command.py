@@ -143,7 +143,7 @@ def test_a_stage_before_its_parents_names_what_to_train_first(
 ) -> None:
     assert run(stage, *options, tmp_path / "runs") == 2
     error = capsys.readouterr().err.strip()
-    assert "Train that stage first: train " in error and "\n" not in error
+    assert "Train that stage first: latent-ofer train " in error and "\n" not in error
 
 
 def test_a_wrong_recipe_of_a_late_stage_is_found_before_anything_is_trained(
