@@ -229,6 +229,20 @@ def test_killed_after_its_last_checkpoint_a_training_is_resumed_without_a_step(
     assert left == {"state.pt", "log.jsonl"}
 
 
+def test_a_checkpoint_from_before_batches_were_cut_is_resumed(tmp_path: Path) -> None:
+    unbroken = fit(Tiny(tmp_path / "one" / "net", recipe()).job, recipe(), QUIET)
+    first = Tiny(tmp_path / "two" / "net", recipe())
+    first.stop_at = 4
+    with pytest.raises(KeyboardInterrupt):
+        fit(first.job, recipe(), QUIET)
+    state = load_state(tmp_path / "two" / "net")
+    assert state is not None and state.pop("parts") == 1
+    loop.save_state(tmp_path / "two" / "net", state | {"rng": torch.get_rng_state()})
+    second = Tiny(tmp_path / "two" / "net", recipe())
+    assert same(fit(second.job, recipe(), RESUMED), unbroken)
+    assert len(second.before) == 6
+
+
 def test_a_checkpoint_of_another_job_is_not_resumed(tmp_path: Path) -> None:
     fit(Tiny(tmp_path, recipe()).job, recipe(), QUIET)
     other = Tiny(tmp_path, recipe(), identity="b")
