@@ -20,6 +20,7 @@ from latent_ofer.images.load import load_image
 from latent_ofer.locks import InUseError
 from latent_ofer.predict.journal import UnfinishedError
 from latent_ofer.predict.run import TooManyErrorsError
+from latent_ofer.ray.cluster import RayError
 from onnx_folder import write_folder
 
 PROBLEMS = [
@@ -35,6 +36,7 @@ PROBLEMS = [
     InUseError("out: in use by another run"),
     TooManyErrorsError("more than 3 images cannot be used"),
     UnfinishedError("out: an unfinished run of other images"),
+    RayError("Ray cannot be started: no room"),
 ]
 
 

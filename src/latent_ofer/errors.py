@@ -40,6 +40,11 @@ class ImageError(LatentOFERError):
         self.path = path
         self.message = message
 
+    def named(self, path: str) -> "ImageError":
+        """The same about a file, for an error about the bytes or pixels that came from it."""
+        message = self.message.removeprefix("image: ")
+        return ImageError(self.code, path, f"{_shown(path)}: {message}")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """How `pickle` and `copy` make it again; a pool of processes waits for ever otherwise."""
         return type(self), (self.code, self.path, self.message), self.__dict__
@@ -47,8 +52,12 @@ class ImageError(LatentOFERError):
 
 def image_error(code: ImageErrorCode, name: str | None, reason: str, remedy: str) -> ImageError:
     """An `ImageError` whose message says it all: ``NAME: REASON; REMEDY.``, on one line."""
-    shown = " ".join(repr(name)[1:-1].split()) if name is not None else "image"
+    shown = "image" if name is None else _shown(name)
     return ImageError(code, name, f"{shown}: {reason}; {remedy}.")
+
+
+def _shown(name: str) -> str:
+    return " ".join(repr(name)[1:-1].split())
 
 
 class WeightsError(LatentOFERError):

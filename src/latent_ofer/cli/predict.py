@@ -2,20 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from latent_ofer.cli import options
-from latent_ofer.cli.output import complain, one_line, say
+from latent_ofer.cli.output import complain, say
+from latent_ofer.cli.predict_told import say_what_is_left_out, so_far, summary
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.errors import DataError
 from latent_ofer.locks import held
-
-if TYPE_CHECKING:
-    from latent_ofer.predict.inputs import Inputs
-    from latent_ofer.predict.results_folder import ResultsFolder
-    from latent_ofer.predict.run import Counts
 
 
 def predict(
@@ -110,6 +106,34 @@ def predict(
     ] = 32,
     threads: options.Threads = None,
     weights: options.Weights = None,
+    where: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            "--engine",
+            help="Where the work is done: in this process, or by workers of Ray, which write "
+            "Parquet files into PLACE/results/. PATH may then be an address of a storage "
+            "(s3://...) or a Parquet file with a column path or bytes too.",
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Of the Ray cluster; without, a Ray is started on this machine.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of Ray, each with --threads processors, one by default; as many as there are.",
+        ),
+    ] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Images in one file of Ray's rows; 1000 by default."),
+    ] = None,
 ) -> None:
     """Read the apparent expression of every face in photos and videos, before and after repair.
 
@@ -122,6 +146,8 @@ def predict(
 
     Rows are kept as they come. Killed or stopped at any moment, the same command goes on where it
     was; it refuses to where inputs, weights or settings have changed.
+
+    With --engine ray (extra ray) the work is spread over machines; see docs/cluster.md.
 
     Exit code: 0 all good, 1 some images failed, 2 nothing could run or --max-errors was passed,
     130 stopped by Ctrl-C, 143 by the system.
@@ -153,12 +179,24 @@ def predict(
         max_errors=max_errors,
         abstain_below=abstain_below,
     )
+    if where == "ray":
+        from latent_ofer.cli.predict_on_ray import RayOptions, predict_on_ray
+
+        if every > 1 or per_second is not None:
+            raise ValueError("--every and --per-second are for videos, which Ray does not read")
+        ray = RayOptions(form, address, workers, threads or 1, shard_size or 1000, restart)
+        choices = {"backend": backend, "detector": detector, "recogniser": recogniser}
+        chosen = {"folder": weights, "treat_as_hidden": treat_as_hidden, **choices}
+        predict_on_ray(named_paths(paths or [], lists or []), output, wanted, chosen, ray)
+        return
+    if (address, workers, shard_size) != (None, None, None):
+        raise ValueError("--address, --workers and --shard-size need --engine ray")
     results = ResultsFolder.of(output, form)
     check_can_write(results.form)
     inputs = find_images(named_paths(paths or [], lists or []))
     if not inputs.images:
         raise DataError("no photo is named: give photos, videos, folders, or a --list of them")
-    _say_what_is_left_out(inputs)
+    say_what_is_left_out(inputs.left_out)
     with GuardedDecoder() as decoder:
         if len(inputs.images) > 1:
             decoder.start()  # while the weights are loaded
@@ -189,51 +227,14 @@ def predict(
                     tell=lambda error: complain(f"[{error.code}] {error.message}"),
                 )
             except Stopped as stop:
-                complain(f"stopped; {_so_far(counts, source.total, results.table)}")
+                complain(f"stopped; {so_far(counts, source.total, results.table)}")
                 raise typer.Exit(stop.exit_code) from None
             except TooManyErrorsError as error:
-                error.add_note(_so_far(counts, source.total, results.table, "allow more to go on"))
+                error.add_note(so_far(counts, source.total, results.table, "allow more to go on"))
                 raise
             except Exception as error:
-                error.add_note(_so_far(counts, source.total, results.journal))
+                error.add_note(so_far(counts, source.total, results.journal))
                 raise
-    say(_summary(counts, time.monotonic() - started, results))
+    say(summary(counts, time.monotonic() - started, results))
     if counts.errors:
         raise typer.Exit(2 if counts.errors.total() == counts.images else 1)
-
-
-def _say_what_is_left_out(inputs: "Inputs") -> None:
-    if inputs.left_out:
-        told = ", ".join(f"{count} {reason}" for reason, count in sorted(inputs.left_out.items()))
-        complain(f"left out below the folders: {told}")
-
-
-def _so_far(
-    counts: "Counts",
-    total: int,
-    where: Path,
-    further: str = "the same command goes on from there",
-) -> str:
-    done = f"{counts.images} of {total} images are"
-    if not counts.images:
-        return f"{done} done"
-    return f"{done} in {where}; {further}"
-
-
-def _summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:
-    lines = [
-        f"Images: {counts.images}, faces: {counts.expressions.total()}, "
-        f"without a face: {counts.no_face}, errors: {counts.errors.total()}."
-    ]
-    if counts.frames:
-        lines.append(f"Frames of videos among them: {counts.frames}.")
-    for title, counted in (("Expressions", counts.expressions), ("Errors", counts.errors)):
-        if counted:
-            told = ", ".join(f"{name} {count}" for name, count in counted.most_common())
-            lines.append(f"{title}: {told}.")
-    done = counts.images - counts.resumed
-    lines.append(
-        f"Time: {seconds:.1f} s for {done} images, {done / max(seconds, 1e-9):.1f} a second."
-    )
-    lines.append(f"Results: {one_line(str(results.table))}")
-    return "\n".join(lines)

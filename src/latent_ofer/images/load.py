@@ -5,8 +5,6 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +19,7 @@ from latent_ofer.images.heif import INSTALL, Heic, can_read_heic
 from latent_ofer.images.jpeg import strict_pixels
 from latent_ofer.images.pillow_switches import known_switches
 from latent_ofer.images.webp import check_webp
+from latent_ofer.muted import muted
 
 MAX_BYTES: Final = 20 * 2**20
 MAX_PIXELS: Final = 50_000_000
@@ -183,7 +182,7 @@ def _decode(data: bytes, name: str | None) -> NDArray[np.uint8]:
     if announced is not None:
         check_size(*announced, name)
     try:
-        with _ONE_AT_A_TIME, known_switches(), _muted(kind == "TIFF"):
+        with _ONE_AT_A_TIME, known_switches(), muted(kind == "TIFF"):
             if kind == "HEIC":
                 heic = Heic(data)
                 check_size(*heic.size, name)
@@ -241,26 +240,6 @@ def _check_scans(kind: str, data: bytes, image: Image.Image, name: str | None) -
     scans = data.count(b"\xff\xda")
     if scans * pixels > MAX_PIXELS_OF_ALL_SCANS and scans > 1:
         raise image_error("corrupt", name, f"paints itself {scans} times over", "save it again")
-
-
-@contextmanager
-def _muted(wanted: bool) -> Iterator[None]:
-    """Keep libtiff, which writes straight to the process's stderr, from adding to our one line."""
-    if not wanted:
-        yield
-        return
-    try:
-        saved = os.dup(2)
-    except OSError:  # no stderr at all
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _supported() -> str:

@@ -73,11 +73,9 @@ def describe(
     **more: str,
 ) -> Run:
     """What the rows of a run depend on; `more` are further settings."""
-    manifest = None if model.weights is None else model.weights.manifest
-    text = json.dumps(manifest, sort_keys=True).encode()
     return Run(
         {
-            **{"weights": hashlib.sha256(text).hexdigest()[:16], **more},
+            **{"weights": fingerprint(model), **more},
             **{"crops": options.crops, "labels": options.labels, "figures": options.figures},
             "annotate": options.annotate,
             **{"columns": options.columns, "format": results.form},
@@ -85,6 +83,13 @@ def describe(
         },
         [_input(path, error) for path, error in images],
     )
+
+
+def fingerprint(model: LatentOFER) -> str:
+    """What tells a model's weights from others: 16 hexadecimal digits."""
+    manifest = None if model.weights is None else model.weights.manifest
+    text = json.dumps(manifest, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _input(path: Path, error: ImageError | None) -> Input:
@@ -137,7 +142,7 @@ def predict_into(
         results.forget_drawn()
     try:
         try:
-            _check_errors(counts, options)
+            check_errors(counts, options)
             _recognise(results, journal, model, source, options, counts, tell, follower, done)
         finally:
             journal.close()
@@ -186,7 +191,7 @@ def _recognise(
         for outcome in answers:
             origin, preview = reader.take()
             if isinstance(outcome, ImageError) and outcome.path is None:
-                outcome = _named(outcome, origin)
+                outcome = outcome.named(os.fspath(origin.path))
             flat = results.form != "jsonl"
             rows = rows_of(options.columns, counts.images, origin, outcome, flat)
             followed = follower.see(origin, outcome)
@@ -209,14 +214,7 @@ def _recognise(
             counts.add(entry)
             if isinstance(outcome, ImageError):
                 tell(outcome)
-                _check_errors(counts, options)
-
-
-def _named(error: ImageError, origin: Origin) -> ImageError:
-    """An error about pixels, as one about the file that they come from."""
-    path = os.fspath(origin.path)
-    message = error.message.removeprefix("image: ")
-    return ImageError(error.code, path, f"{' '.join(repr(path)[1:-1].split())}: {message}")
+                check_errors(counts, options)
 
 
 def _entry(
@@ -228,7 +226,8 @@ def _entry(
     return Entry(outcome.code, [], rows, *place)
 
 
-def _check_errors(counts: Counts, options: Options) -> None:
+def check_errors(counts: Counts, options: Options) -> None:
+    """Raise TooManyErrorsError where there are more than the user wanted to bear."""
     if options.max_errors is not None and counts.errors.total() > options.max_errors:
         raise TooManyErrorsError(
             f"{counts.errors.total()} of {counts.images} images cannot be used, --max-errors "

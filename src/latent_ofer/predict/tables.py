@@ -6,7 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+if TYPE_CHECKING:
+    import pyarrow
 
 Format = Literal["jsonl", "csv", "parquet"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -65,11 +68,18 @@ def _write_parquet(path: Path, columns: Mapping[str, type], rows: Iterable[Row])
     import pyarrow
     from pyarrow import parquet
 
-    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
+    schema = parquet_schema(columns)
     with parquet.ParquetWriter(path, schema) as writer:
         for some in _batches(rows):
             writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
+
+
+def parquet_schema(columns: Mapping[str, type]) -> "pyarrow.Schema":
+    """The same types whatever is in a table."""
+    import pyarrow
+
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
