@@ -14,7 +14,8 @@ from latent_ofer.errors import RecipeError
 from latent_ofer.evaluation.recognisers import BASELINES, PIPELINE
 from latent_ofer.evaluation.report import Figure, Row
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.recogniser.baselines import BaselineName, BaselineRecipe
+from latent_ofer.recogniser.baselines import BaselineName, PlainReader
+from latent_ofer.recogniser.train_cnn import CnnRecipe
 from latent_ofer.training.recipe import load_recipe
 from latent_ofer.weights_folder import SHIPPED, DetectorName, WeightsFolder
 
@@ -165,7 +166,7 @@ def baseline_complexity(name: BaselineName, config: str) -> Complexity:
     RecipeError
         When there is no recipe of it.
     """
-    network = load_recipe(BaselineRecipe, config, name).build()
+    network = PlainReader(load_recipe(CnnRecipe, config, name).build())
     faces = torch.rand(1, 3, SIZE, SIZE)
     return Complexity(numbers_in(network.parameters()), flops_of(network, faces))
 

@@ -15,7 +15,6 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: what is forked must have no threads
 
 import argparse
-import json
 import random
 import signal
 import socket
@@ -23,13 +22,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from checks import parser_of, run_checks
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -68,7 +68,10 @@ class Place:
         runs = self.folder / name
         runs.mkdir()
         for parent in (self.folder / "whole").iterdir():
-            if not parent.name.startswith(stage) or parent.name in STAGES[stage].parents:
+            if (
+                not parent.name.startswith(stage.removesuffix("_paper"))
+                or parent.name in STAGES[stage].parents
+            ):
                 (runs / parent.name).symlink_to(parent)
         return runs
 
@@ -91,31 +94,23 @@ class Place:
 
 def main() -> None:
     """Check, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    checks: dict[str, Callable[[Place, argparse.Namespace], dict[str, Any]]]
     checks = {"killed": killed, "together": together}
-    parser.add_argument("checks", nargs="*", help="which; both by default")
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    parser = parser_of(__doc__, checks)
     parser.add_argument("--kills", type=int, default=100, help="of `killed` (100)")
     parser.add_argument("--stages", nargs="+", default=TRAINED, help="which (all)")
-    options = parser.parse_args()
-    report: dict[str, Any] = {}
-    if options.output and options.output.exists():
-        report = json.loads(options.output.read_text())
-    if unknown := set(options.checks) - set(checks):
-        parser.error(f"no such check: {', '.join(unknown)}")
     torch.set_num_threads(1)
     HoleBank.__init__.__defaults__ = (10,)  # drawing the others takes seconds
-    for name in options.checks or checks:
-        with tempfile.TemporaryDirectory(prefix="training-runs-") as folder:
-            report[name] = checks[name](prepared(Path(folder), name == "together"), options)
-        print(json.dumps({name: report[name]}, indent=1), flush=True)
-    if options.output:
-        options.output.write_text(json.dumps(report, indent=1) + "\n")
+    run_checks(parser, checks)
 
 
-def prepared(folder: Path, exact: bool) -> Place:
+@contextmanager
+def prepared(exact: bool) -> Iterator[Place]:
     """Drawn faces, and recipes of some steps; `exact` ones draw nothing that parts would."""
+    with tempfile.TemporaryDirectory(prefix="training-runs-") as name:
+        yield _written(Path(name), exact)
+
+
+def _written(folder: Path, exact: bool) -> Place:
     config = folder / "recipes"
     config.mkdir()
     for stage, text in RECIPES.items():
@@ -132,7 +127,10 @@ def prepared(folder: Path, exact: bool) -> Place:
 
 
 def whole(place: Place, stage: str, before: Callable[[], object]) -> float:
-    """Train as nothing happened; gives the seconds it took."""
+    """Train as if nothing happened, the parents before it; gives the seconds it took."""
+    for parent in STAGES[stage].parents:
+        if not (place.folder / "whole" / parent).exists():
+            whole(place, parent, before)
     begun = time.monotonic()
     number = place.begin(stage, place.folder / "whole", How(quiet=True), before)
     if os.waitpid(number, 0)[1]:
@@ -140,37 +138,34 @@ def whole(place: Place, stage: str, before: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
-def killed(place: Place, options: argparse.Namespace) -> dict[str, Any]:
+def killed(options: argparse.Namespace) -> dict[str, Any]:
     """Weights of trainings that were killed again and again, against those of one that was not."""
     rng = random.Random(options.kills)
-    stages: dict[str, dict[str, float]] = {}
-    for stage in TRAINED:
-        seconds = whole(place, stage, _save_often)
-        if stage not in options.stages:
-            continue
-        quota = -(-options.kills // len(options.stages))
-        found = stages[stage] = dict.fromkeys(COUNTED, 0) | {"seconds": seconds}
-        expected = (place.folder / "whole" / stage / WEIGHTS).read_bytes()
-        while found["kills"] < quota:
-            runs = place.runs(f"{stage}-{found['trainings']}", stage)
-            ended = False
-            while not ended:
-                number = place.begin(stage, runs, How(resume=True, quiet=True), _save_often)
-                live = found["kills"] < quota
-                inside = found["kills"] % 2 == 1
-                moment = rng.uniform(0, 0.7 * seconds) if live else float("inf")
-                ended = not _killed(number, runs, moment, inside)
-                found["kills"] += not ended
-                found["inside_a_save"] += not ended and bool(_partial(runs))
-            found["trainings"] += 1
-            found["same"] += (runs / stage / WEIGHTS).read_bytes() == expected
-    return {
-        **{
-            key: sum(one[key] for one in stages.values()) for key in list(found) if key != "seconds"
-        },
-        "stages": stages,
-        "load_average_at_end": round(os.getloadavg()[0], 1),
-    }
+    quota = -(-options.kills // len(options.stages))
+    with prepared(exact=False) as place:
+        stages = {stage: killed_stage(place, stage, quota, rng) for stage in options.stages}
+    sums = {key: sum(int(one[key]) for one in stages.values()) for key in COUNTED}
+    return {**sums, "stages": stages}
+
+
+def killed_stage(place: Place, stage: str, quota: int, rng: random.Random) -> dict[str, float]:
+    """One stage; after so many kills, the training under way is let end."""
+    seconds = whole(place, stage, _save_often)
+    found = dict.fromkeys(COUNTED, 0)
+    expected = (place.folder / "whole" / stage / WEIGHTS).read_bytes()
+    while found["kills"] < quota:
+        runs = place.runs(f"{stage}-{found['trainings']}", stage)
+        ended = False
+        while not ended:
+            number = place.begin(stage, runs, How(resume=True, quiet=True), _save_often)
+            moment = rng.uniform(0, 0.7 * seconds) if found["kills"] < quota else float("inf")
+            ended = not _killed(number, runs, moment, inside=found["kills"] % 2 == 1)
+            if not ended:
+                found["kills"] += 1
+                found["inside_a_save"] += bool(_partial(runs))
+        found["trainings"] += 1
+        found["same"] += (runs / stage / WEIGHTS).read_bytes() == expected
+    return {**found, "seconds": round(seconds, 1)}
 
 
 def _save_often() -> None:
@@ -202,28 +197,28 @@ def _partial(runs: Path) -> list[Path]:
     return found
 
 
-def together(place: Place, options: argparse.Namespace) -> dict[str, Any]:
+def together(options: argparse.Namespace) -> dict[str, Any]:
     """How far apart weights end, by stage: of two processes, and of two slices, from a whole's."""
-    stages = {}
-    for stage in TRAINED:
-        whole(place, stage, _hold_still)
-        if stage not in options.stages:
-            continue
-        two, cut = (place.runs(f"{stage}-{way}", stage) for way in ("two", "cut"))
-        port = _free_port()
-        numbers = [place.begin(stage, two, How(quiet=True), _meeting(n, port)) for n in (0, 1)]
-        numbers.append(place.begin(stage, cut, How(quiet=True, slices=2), _hold_still))
-        if any(os.waitpid(number, 0)[1] for number in numbers):
-            raise SystemExit(f"{stage}: failed")
-        weights, of_two, of_cut = (
-            load_file(runs / stage / WEIGHTS) for runs in (place.folder / "whole", two, cut)
-        )
-        stages[stage] = {
-            "two_processes": _furthest(weights, of_two),
-            "two_slices": _furthest(weights, of_cut),
-            "tensors": len(weights),
-        }
-    return {"stages": stages}
+    with prepared(exact=True) as place:
+        return {"stages": {stage: together_stage(place, stage) for stage in options.stages}}
+
+
+def together_stage(place: Place, stage: str) -> dict[str, float]:
+    """One stage."""
+    whole(place, stage, _hold_still)
+    two, cut = (place.runs(f"{stage}-{way}", stage) for way in ("two", "cut"))
+    port = _free_port()
+    numbers = [place.begin(stage, two, How(quiet=True), _meeting(n, port)) for n in (0, 1)]
+    numbers.append(place.begin(stage, cut, How(quiet=True, slices=2), _hold_still))
+    if any(os.waitpid(number, 0)[1] for number in numbers):
+        raise SystemExit(f"{stage}: failed")
+    weights, of_two, of_cut = (
+        load_file(runs / stage / WEIGHTS) for runs in (place.folder / "whole", two, cut)
+    )
+    return {
+        "two_processes": _furthest(weights, of_two),
+        "two_slices": _furthest(weights, of_cut),
+    }
 
 
 def _hold_still() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from latent_ofer.occlusion.cutouts import Cutout
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser import ablation, calibration, teacher, train_cnn, train_fusion
 from latent_ofer.recogniser import train as recogniser_paper
-from latent_ofer.recogniser.baselines import BaselineRecipe, train_baseline
+from latent_ofer.recogniser.baselines import BaselineName
 from latent_ofer.recogniser.copies import Repair
 from latent_ofer.recogniser.train import RecogniserRecipe
 from latent_ofer.reconstructor import train as reconstructor
@@ -117,8 +117,11 @@ def _cover_of(
     return cover
 
 
-def _train_recogniser(sources: Sources, runs: Path, config: str, how: How) -> Path:
-    return train_cnn.train_cnn(sources, runs, config, how, _cover_of)
+def _cnn(name: Literal["recogniser"] | BaselineName) -> Stage:
+    def train(sources: Sources, runs: Path, config: str, how: How) -> Path:
+        return train_cnn.train_cnn(sources, runs, config, how, _cover_of, name)
+
+    return Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), train)
 
 
 def _train_recogniser_paper(sources: Sources, runs: Path, config: str, how: How) -> Path:
@@ -170,7 +173,7 @@ STAGES: dict[str, Stage] = {
         reconstructor.PARENTS,
         reconstructor.train_reconstructor,
     ),
-    "recogniser": Stage(train_cnn.CnnRecipe, train_cnn.NEEDS, (), _train_recogniser),
+    "recogniser": _cnn("recogniser"),
     "fusion": Stage(train_fusion.FusionRecipe, train_fusion.NEEDS, FUSION_PARENTS, _train_fusion),
     "recogniser_paper": Stage(
         RecogniserRecipe, recogniser_paper.NEEDS, recogniser_paper.PARENTS, _train_recogniser_paper
@@ -190,14 +193,9 @@ BASELINES: dict[str, Stage] = {
         detector_baselines.PARENTS,
         detector_baselines.train_detector_baselines,
     ),
-    "plain": Stage(BaselineRecipe, ("labels",), ("teacher",), partial(train_baseline, "plain")),
-    "plain_occluded": Stage(
-        BaselineRecipe,
-        ("labels", "objects"),
-        ("teacher",),
-        partial(train_baseline, "plain_occluded"),
-    ),
-    "judge": Stage(BaselineRecipe, ("labels",), (), partial(train_baseline, "judge")),
+    "plain": _cnn("plain"),
+    "plain_occluded": _cnn("plain_occluded"),
+    "judge": _cnn("judge"),
     "reconstructor_csa": _repair_variant("reconstructor_csa"),
     "reconstructor_conv": _repair_variant("reconstructor_conv"),
     "ablation": Stage(

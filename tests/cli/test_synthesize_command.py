@@ -100,13 +100,14 @@ def test_grad_cam_hides_where_the_plain_cnn_looks(
 ) -> None:
     import torch
 
-    from latent_ofer.recogniser import baselines
-    from latent_ofer.recogniser.attention_cnn import PlainCNN
+    from latent_ofer.recogniser import heat as of_plain
+    from latent_ofer.recogniser.baselines import PlainReader
+    from latent_ofer.recogniser.cnn import ExpressionCNN
     from latent_ofer.recogniser.grad_cam import grad_cam
 
     torch.manual_seed(1)
-    model = PlainCNN(0.0).eval()
-    monkeypatch.setattr(baselines, "load_baseline", lambda *_: model)
+    model = ExpressionCNN([8, 8, 16, 16], 2, 4, 0.0).eval()
+    monkeypatch.setattr(of_plain, "load_baseline", lambda *_: PlainReader(model))
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain/weights.safetensors").write_bytes(b"weights")
     runs = ("--runs", str(tmp_path))

@@ -18,7 +18,7 @@ from latent_ofer import LatentOFER
 from latent_ofer.cli.main import main
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.encoder import train as encoder
-from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.checkpoint import load_state, load_weights
 
 STAGES = [
     *("mae", "detector", "detector_paper", "detector_labelled", "teacher", "reconstructor"),
@@ -104,6 +104,29 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(
     assert run("mae", *options, tmp_path / "runs") == 0
 
 
+def test_a_batch_cut_into_slices_is_learned_from_as_a_whole(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("mae", *options, tmp_path / "cut", "--accumulate", 2) == 0
+    assert load_state(tmp_path / "cut" / "mae")["parts"] == 2  # type: ignore[index]
+    capsys.readouterr()
+    assert run("mae", *options, tmp_path / "none", "--accumulate", 5) == 2
+    error = capsys.readouterr().err.strip()
+    assert "a batch of 4 faces" in error and "--accumulate 5" in error and "\n" not in error
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_line(
+    options: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert run("mae", *options, tmp_path / "runs", "--device", "cuda") == 2
+    error = capsys.readouterr().err.strip()
+    assert "--device cuda" in error and "--device cpu" in error and "\n" not in error
+
+
 def test_missing_data_is_one_clear_line(
     options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,7 +143,7 @@ def test_a_stage_before_its_parents_names_what_to_train_first(
 ) -> None:
     assert run(stage, *options, tmp_path / "runs") == 2
     error = capsys.readouterr().err.strip()
-    assert "Train that stage first: train " in error and "\n" not in error
+    assert "Train that stage first: latent-ofer train " in error and "\n" not in error
 
 
 def test_a_wrong_recipe_of_a_late_stage_is_found_before_anything_is_trained(

@@ -93,7 +93,7 @@ def test_what_was_trained_is_released_beside_the_start_weights(
     # How much each view counts is of the networks that it was fitted to.
     assert run("release", trained, runs, config) == 2
     error = capsys.readouterr().err.strip()
-    assert "Train that stage first: train fusion" in error and "\n" not in error
+    assert "Train that stage first: latent-ofer train fusion" in error and "\n" not in error
     assert run("fusion", trained, runs, config) == 0
     assert run("release", trained, runs, config) == 0
     ((tensors, manifest),) = released
@@ -158,5 +158,5 @@ def test_a_release_of_nothing_says_what_to_train(
 ) -> None:
     assert run("release", trained, tmp_path / "runs", trained.config) == 2
     error = capsys.readouterr().err.strip()
-    assert "Train that stage first: train mae" in error and "\n" not in error
+    assert "Train that stage first: latent-ofer train mae" in error and "\n" not in error
     assert not (tmp_path / "runs" / "weights").exists()

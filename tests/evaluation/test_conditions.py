@@ -9,7 +9,7 @@ from latent_ofer.errors import DataError, WeightsError
 from latent_ofer.evaluation.answers import read
 from latent_ofer.evaluation.conditions import CONDITIONS, Heat, HiddenFaces, condition
 from latent_ofer.evaluation.faces import ChosenFaces
-from latent_ofer.evaluation.heat import heat_method, plain_heat_maps
+from latent_ofer.evaluation.heat import heat_method
 from latent_ofer.occlusion.blocks import (
     eye_patches,
     hottest_patches,
@@ -18,6 +18,7 @@ from latent_ofer.occlusion.blocks import (
 )
 from latent_ofer.occlusion.patches import patch_pixels
 from latent_ofer.occlusion.seeds import image_rng
+from latent_ofer.recogniser.heat import plain_heat_maps
 from latent_ofer.synthesis.jobs import HeatMaps
 
 

@@ -340,11 +340,12 @@ def test_a_baseline_that_is_not_trained_says_how(tmp_path: Path) -> None:
 def test_a_trained_baseline_is_named_by_one_word(pictures: Pixels, tmp_path: Path) -> None:
     import torch
 
-    from latent_ofer.recogniser.baselines import BaselineRecipe, load_baseline
+    from latent_ofer.recogniser.baselines import load_baseline
+    from latent_ofer.recogniser.train_cnn import CnnRecipe
     from latent_ofer.training.checkpoint import save_weights
     from latent_ofer.training.recipe import load_recipe
 
-    network = load_recipe(BaselineRecipe, "small", "judge").build()
+    network = load_recipe(CnnRecipe, "small", "judge").build()
     path = save_weights(tmp_path / "judge", network.state_dict(), {})
     judge = open_recogniser("judge", tmp_path)
     assert judge.digest == hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,7 +13,9 @@ from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview, draw_figure
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
+from latent_ofer.images.video import Choice
 from latent_ofer.predict.reading import Origin, Picture, Place, Reader, source_of
+from videos import open_here, write_video
 
 FACE, LANDMARKS = drawn_face()
 
@@ -28,9 +30,7 @@ class HereDecoder(GuardedDecoder):
 def pictures(
     images: Sequence[tuple[Path, ImageError | None]], done: Place | None = None
 ) -> Iterable[Picture]:
-    source = source_of(images, HereDecoder())
-    assert source.total == len(images)
-    return source.after(done)
+    return source_of(images, HereDecoder()).after(done)
 
 
 def test_a_photo_that_vanishes_or_changes_meanwhile_is_still_the_one_that_was_read(
@@ -111,3 +111,33 @@ def test_photos_are_kept_nearly_as_they_were_read_and_in_order(tmp_path: Path) -
 def test_a_preview_is_as_large_as_its_panel_whatever_the_photo(shape: tuple[int, ...]) -> None:
     preview = Preview.of(np.zeros(shape, np.uint8))
     assert max(preview.image.size) == round(preview.scale * max(shape)) == 482
+
+
+def test_a_cut_video_ends_with_one_error_which_is_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GuardedDecoder, "open_video", open_here)
+    path = write_video(tmp_path / "a.avi", [FACE] * 12)
+    path.write_bytes(path.read_bytes()[:-2000])
+    images = [(path, None), (tmp_path / "none.mp4", None)]
+    *frames, (error, refused), (last, missing) = pictures(images)
+    assert [origin.frame for origin, _ in frames] == list(range(len(frames)))
+    assert error == Origin(path, len(frames), None, 0)
+    assert isinstance(refused, ImageError) and refused.code == "truncated"
+    assert last == Origin(tmp_path / "none.mp4", input=1)
+    assert isinstance(missing, ImageError) and missing.code == "not_found"
+    for done in range(len(frames)):
+        rest = [origin for origin, _ in pictures(images, Place(0, done))]
+        assert rest == [*(origin for origin, _ in frames[done + 1 :]), error, last]
+    assert [origin for origin, _ in pictures(images, Place(0, len(frames)))] == [last]
+
+
+def test_a_header_that_says_how_many_frames_there_are_makes_the_total(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GuardedDecoder, "open_video", open_here)
+    path = write_video(tmp_path / "a.mp4", [FACE] * 12)
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(path.read_bytes()[:60])
+    images = [(path, None), (bad, None), (tmp_path / "none.png", None)]
+    assert source_of(images, HereDecoder(), Choice(every=5)).total == 3 + 1 + 1

@@ -139,6 +139,15 @@ def test_a_face_that_is_mostly_hidden_may_be_found_elsewhere() -> None:
     assert tracker.number(5 / 25, [part]) == [1]
 
 
+def test_how_a_half_hidden_face_looks_counts_for_less() -> None:
+    other = Look(255 - LOOKS[0].colours, LOOKS[0].visible)
+    whole, odd = at((100, 100), LOOKS[0], np.zeros(2)), at((100, 100), other, np.zeros(2))
+    for shown, expected in ((1.0, [1]), (0.25, [0])):
+        tracker = Tracker()
+        assert tracker.number(0, [whole]) == [0]
+        assert tracker.number(0.04, [replace(odd, shown=shown)]) == expected
+
+
 def test_what_another_face_may_hide_is_not_looked_at() -> None:
     face, points = drawn_face()
     photo = np.hstack([face, face])

@@ -177,39 +177,13 @@ def _cutouts(occluders: Path | None, split: str) -> "list[Cutout]":
 def _heat_maps(runs: Path) -> "HeatMaps":
     """The plain CNN's Grad-CAM."""
     try:
-        import torch
-
-        from latent_ofer.recogniser.attention_cnn import PlainCNN
-        from latent_ofer.recogniser.baselines import load_baseline
-        from latent_ofer.recogniser.grad_cam import grad_cam
+        from latent_ofer.recogniser.heat import plain_heat_maps
     except ImportError as error:
         raise ImportError(
             f"grad-cam needs torch and what belongs to it ({error.name} is missing): "
             'pip install "latent-ofer[train]"'
         ) from error
-    from latent_ofer.datasets.archives import file_sha256
-    from latent_ofer.errors import DataError
-    from latent_ofer.synthesis.jobs import HeatMaps
-
-    weights = runs / "plain" / "weights.safetensors"
-    if not weights.is_file():
-        raise DataError(
-            f"{weights}: not found. grad-cam needs the plain CNN: train it with "
-            "`latent-ofer train plain --data DIR`, or name its folder with --runs."
-        )
-    model = load_baseline("plain", runs, "small")
-    if not isinstance(model, PlainCNN):
-        raise DataError(
-            f"{weights}: is not the plain CNN. Train it with `latent-ofer train plain`."
-        )
-    # Several threads add up in another order.
-    torch.set_num_threads(1)
-
-    def heat(faces: Any) -> Any:
-        shares = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
-        return grad_cam(model, shares).numpy()
-
-    return HeatMaps(heat, file_sha256(weights))
+    return plain_heat_maps(runs, "small")
 
 
 def _print(record: dict[str, Any], output: Path) -> None:

@@ -15,7 +15,7 @@ from latent_ofer.evaluation.comparison import compare
 from latent_ofer.evaluation.conditions import Batch, Condition, Heat, HiddenFaces, condition
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
-from latent_ofer.evaluation.heat import HEAT, NETWORK, heat_method, plain_heat_maps
+from latent_ofer.evaluation.heat import HEAT, NETWORK, heat_method
 from latent_ofer.evaluation.predictions import Predictions
 from latent_ofer.evaluation.recognisers import PIPELINE
 from latent_ofer.evaluation.scoring import score
@@ -152,6 +152,8 @@ def open_bench(
         maps = []
 
         def looks() -> Method:
+            from latent_ofer.recogniser.heat import plain_heat_maps
+
             maps.append(plain_heat_maps(runs, config))
             return heat_method(maps[0])
 

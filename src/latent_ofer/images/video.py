@@ -134,7 +134,6 @@ class Video:
         if context.width and context.height:
             check_size(context.width, context.height, path)
         context.thread_count = 1  # of several, each would keep frames in memory
-        context.options = {"err_detect": "explode"}  # instead of filling in what is damaged
         rate = float(self._stream.average_rate or 0)
         seconds = (self._container.duration or 0) / 1e6
         frames = self._stream.frames or round(seconds * rate)
@@ -179,7 +178,7 @@ class Video:
                 raise self._damaged()
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)
-                if frame.is_corrupt:
+                if frame.is_corrupt:  # a part of it is filled in
                     raise self._damaged()
                 shown: float | None = frame.time
                 if first is None:

@@ -39,6 +39,7 @@ class _Track:
     def __init__(self, number: int, time: float, here: Sighting) -> None:
         self.number = number
         self.seen = time
+        self.shown = here.shown
         self.look: Look | None = None
         self._time = time
         self._state = np.stack([here.place, np.zeros(3)])
@@ -57,29 +58,33 @@ class _Track:
         """How ill a face fits: -2 log-likelihood; infinite where it cannot be this one."""
         off = here.place - self._state[0]
         side = np.exp(max(here.place[2], self._state[0, 2]))
-        distance = float(np.hypot(off[0], off[1]) / side)
-        spread = float(np.sqrt(self._spread[0, 0] + here.noise**2))
-        unlike = None
-        if self.look is not None and here.look is not None:
-            unlike = self.look.difference(here.look)
-        unlike = _UNKNOWN_DIFFERENCE if unlike is None else unlike
-        if (
-            distance > max(_LEAST_GATE, 3 * spread)
-            or abs(off[2]) > max(_LEAST_SIZE_GATE, 3 * spread)
-            or unlike > _LOOK_GATE
-        ):
+        distance, growth = np.hypot(off[0], off[1]) / side, abs(off[2])
+        spread = np.sqrt(self._spread[0, 0] + here.noise**2)
+        if distance > max(_LEAST_GATE, 3 * spread) or growth > max(_LEAST_SIZE_GATE, 3 * spread):
+            return np.inf
+        unlike = self._unlike(here)
+        if unlike > _LOOK_GATE:
             return np.inf
         spread = max(spread, 2 * PLACE_NOISE)
         size_spread = max(spread, _SIZE_SPREAD)
-        terms = (distance / spread, off[2] / size_spread, unlike / _LOOK_SPREAD)
+        terms = (distance / spread, growth / size_spread, unlike / _LOOK_SPREAD)
         return float(sum(term**2 for term in terms) + 4 * np.log(spread) + 2 * np.log(size_spread))
+
+    def _unlike(self, here: Sighting) -> float:
+        if self.look is None or here.look is None:
+            return _UNKNOWN_DIFFERENCE
+        difference = self.look.difference(here.look)
+        if difference is None:
+            return _UNKNOWN_DIFFERENCE
+        # Where the parts of a face lie that is half hidden is a guess.
+        return min(self.shown, here.shown) * difference
 
     def take(self, here: Sighting) -> None:
         """It is here."""
         gain = self._spread[:, 0] / (self._spread[0, 0] + here.noise**2)
         self._state = self._state + np.outer(gain, here.place - self._state[0])
         self._spread = self._spread - np.outer(gain, self._spread[0])
-        self.seen, self.look = self._time, here.look
+        self.seen, self.shown, self.look = self._time, here.shown, here.look
 
 
 class Tracker:

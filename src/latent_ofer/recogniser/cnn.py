@@ -75,12 +75,20 @@ class ExpressionCNN(nn.Module):
         attention : (B, 7, 7)
             Mean of the heads' maps; non-negative.
         """
+        return self.answer(self.features(faces, mask))
+
+    def features(self, faces: Tensor, mask: Tensor) -> Tensor:
+        """The last map, (B, C, 7, 7), of what `forward` takes."""
         if faces.shape[1] == 3:
             faces = F.avg_pool2d((faces * self.luma).sum(1, keepdim=True), 2)
         x = blanked(faces, mask).contiguous(memory_format=torch.channels_last)
         for number, pair in enumerate(self.pairs):
             x = pair(x if number == 0 else F.max_pool2d(x, 2))
-        vectors, maps = zip(*[head(x) for head in self.heads], strict=True)
+        return x
+
+    def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, from the last map."""
+        vectors, maps = zip(*[head(features) for head in self.heads], strict=True)
         joined = self.norm(torch.stack(vectors, 1).sum(1))
         return self.fc(self.dropout(joined)).float(), torch.stack(maps, 1).mean(1)
 

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.recogniser.attention_cnn import PlainCNN
+from latent_ofer.recogniser.baselines import nothing_hidden
+from latent_ofer.recogniser.cnn import ExpressionCNN
 
 
-def grad_cam(model: PlainCNN, faces: Tensor) -> Tensor:
+def grad_cam(model: ExpressionCNN, faces: Tensor) -> Tensor:
     """Heat of the last feature map for the class that the model gives the most.
 
     Grad-CAM (Selvaraju et al., ICCV 2017, Eq. 1-2): the channels, weighted by the mean gradient
@@ -16,7 +17,7 @@ def grad_cam(model: PlainCNN, faces: Tensor) -> Tensor:
 
     Parameters
     ----------
-    model : PlainCNN
+    model : ExpressionCNN
         In evaluation mode; its parameters need no gradient.
     faces : (B, 3, 112, 112) float in [0, 1]
 
@@ -25,10 +26,10 @@ def grad_cam(model: PlainCNN, faces: Tensor) -> Tensor:
     (B, 14, 14) float of any sign, enlarged bilinearly from the feature map's 7 x 7
     """
     with torch.no_grad():
-        features = model.backbone(faces)
+        features = model.features(faces, nothing_hidden(faces))
     with torch.enable_grad():
         features.requires_grad_()
-        logits = model.fc(model.dropout(features.mean((2, 3))))
+        logits, _ = model.answer(features)
         # No face sees another, so the sum's gradient is each logit's own.
         (gradient,) = torch.autograd.grad(logits.amax(dim=1).sum(), features)
     heat = (gradient.mean((2, 3), keepdim=True) * features.detach()).sum(1, keepdim=True)

@@ -1,6 +1,6 @@
 """Training of the teacher: a plain CNN on clean faces with labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,6 @@ from latent_ofer.training.start import start_from
 STAGE = "teacher"
 NEEDS: tuple[Need, ...] = ("labels",)
 DEV_FACES = 1500
-
-Change = Callable[[NDArray[np.uint8], NDArray[np.int64], np.random.Generator], NDArray[np.uint8]]
-"""Faces (B, 112, 112, C) uint8 and their rows among the training faces -> changed faces."""
 
 
 class TeacherRecipe(Recipe):
@@ -61,7 +58,6 @@ def clean_faces_job(
     sizes: list[int],
     erase: float,
     identity: str,
-    change: Change | None = None,
 ) -> Job:
     """Training of a CNN, faces to logits, on clean faces with their soft labels.
 
@@ -71,8 +67,6 @@ def clean_faces_job(
         Side of the training faces in pixels, epoch by epoch; the last one stays.
     erase : float
         Share of the faces that get a box over a part of them.
-    change : callable, optional
-        Applied to each batch of faces before the augmentation.
     """
     pool, dev_pool = sources.labelled("train"), sources.labelled("dev")
     dev_rows = np.flatnonzero(dev_pool.labels >= 0)[:DEV_FACES]
@@ -82,8 +76,6 @@ def clean_faces_job(
         size = sizes[min(epoch, len(sizes) - 1)]
         for rows in shuffled(len(pool), recipe, rng):
             faces = lean_batch(pool, rows)
-            if change is not None:
-                faces = change(faces, rows, rng)
             changed = augment(to_tensor(faces), size, erase, generator)
             targets = torch.from_numpy(pool.targets[rows])
             yield Drawn(rows, (changed.expand(-1, 3, -1, -1), targets))

@@ -85,6 +85,8 @@ class CnnRecipe(Recipe):
     """How often each real cover that was outlined by eye stands beside them."""
     teacher: float = Field(default=0, ge=0, le=1)
     """Weight of what the start weights make of the clean face, against its votes."""
+    afresh: bool = False
+    """From random weights, whatever the other stages of the folder start from."""
 
     def build(self) -> ExpressionCNN:
         """Network with random weights."""
@@ -107,26 +109,30 @@ def _halved_grey(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(grey).reduce(face.shape[0] // SIDE))
 
 
-def train_cnn(sources: Sources, runs: Path, config: str, how: How, cover_of: CoverOf) -> Path:
+def train_cnn(
+    sources: Sources, runs: Path, config: str, how: How, cover_of: CoverOf, stage: str = STAGE
+) -> Path:
     """Train the CNN; returns the path of its weights.
 
     Parameters
     ----------
     cover_of : callable
         ``cover_of(pool, cutouts, kinds)`` puts something over a face of a pool.
+    stage : str
+        What it is trained as: the recogniser, or a network to measure it against.
 
     Raises
     ------
     WeightsError
         When the recipe wants a teacher, and training starts from no weights that hold one.
     """
-    recipe = load_recipe(CnnRecipe, config, STAGE)
+    recipe = load_recipe(CnnRecipe, config, stage)
     torch.manual_seed(recipe.seed)
     model = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    started = start_from(model, PREFIX, runs)
+    started = not recipe.afresh and start_from(model, PREFIX, runs)
     if recipe.teacher and not started:
         raise WeightsError(
-            f"{config}: the recogniser's recipe wants a teacher, which the weights that training "
+            f"{config}: the recipe of {stage} wants a teacher, which the weights that training "
             "starts from are. Name some with --from, or set `teacher: 0`."
         )
     about = describe(recipe, sources.digests(*NEEDS), runs, ())
@@ -168,7 +174,7 @@ def train_cnn(sources: Sources, runs: Path, config: str, how: How, cover_of: Cov
         return F.cross_entropy(logits, targets), {"accuracy": float(right)}
 
     job = Job(
-        runs / STAGE,
+        runs / stage,
         model,
         batches,
         steps_in(len(pool), recipe),
@@ -177,7 +183,7 @@ def train_cnn(sources: Sources, runs: Path, config: str, how: How, cover_of: Cov
         str(about),
         lambda row: pool.keys[row],
     )
-    return save_weights(runs / STAGE, fit(job, recipe, how), about)
+    return save_weights(runs / stage, fit(job, recipe, how), about)
 
 
 class DevFaces:
@@ -346,10 +352,10 @@ def _boxes(faces: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return torch.where(box[:, None], tone.expand_as(faces), faces)
 
 
-def load_cnn(runs: Path, config: str) -> ExpressionCNN:
+def load_cnn(runs: Path, config: str, stage: str = STAGE) -> ExpressionCNN:
     """The trained CNN, in evaluation mode, frozen."""
-    weights = load_weights(runs / STAGE)
+    weights = load_weights(runs / stage)
     check_fresh(weights, runs)
-    model = load_recipe(CnnRecipe, config, STAGE).build()
+    model = load_recipe(CnnRecipe, config, stage).build()
     model.load_state_dict(weights.tensors)
     return model.eval().requires_grad_(False)

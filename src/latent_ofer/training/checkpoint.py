@@ -78,7 +78,8 @@ def load_weights(run: Path) -> Weights:
     """
     path = run / WEIGHTS
     if not path.exists():
-        raise WeightsError(f"{path}: not found. Train that stage first: train {run.name}.")
+        command = f"latent-ofer train {run.name}"
+        raise WeightsError(f"{path}: not found. Train that stage first: {command}.")
     try:
         with safe_open(path, framework="pt") as bundle:
             about = json.loads((bundle.metadata() or {}).get("about", "{}"))
