@@ -229,6 +229,18 @@ def _round_down(faces: int) -> str:
     return f"{2 ** (int(faces).bit_length() - 1):,}"
 
 
+def paper_steps() -> str:
+    """Two steps of every stage by the recipes of `paper`."""
+    report = read("paper-steps")
+    rows = [
+        [f"`{stage}`", str(found["seconds"]), f"{found['loss']:.3f}" if "loss" in found else "-"]
+        for stage, found in report.items()
+        if stage != "peak_mib"
+    ]
+    rows.append(["greatest memory, MiB", str(report["peak_mib"]), ""])
+    return table(["stage", "s, busy machine", "loss"], rows)
+
+
 def mutants() -> str:
     """Wrong versions of the package, and the test that notices each."""
     rows = [

@@ -34,6 +34,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "long-runs": runs.long_runs,
     "training-runs": runs.training_runs,
     "training-memory": runs.training_memory,
+    "paper-steps": runs.paper_steps,
     "video": runs.video,
     "service": runs.service,
     "mutants": runs.mutants,

@@ -82,13 +82,13 @@ def write_random_runs(folder: Path, faces: NDArray[np.uint8]) -> RandomRuns:
 
     mae = encoder.build()
     _save(runs, "mae", {"": mae})
-    grid, patch = encoder.image_size // encoder.patch_size, encoder.patch_size
+    grid = encoder.image_size // encoder.patch_size
     regions = RegionDetector(detector.width)
     _set_thresholds(regions, faces)
     place = PlaceNetwork(detector.place_width, grid)
     parts = {
         "regions.": regions,
-        "one_class.": detector.one_class(place, mae.dim, patch, grid),
+        "one_class.": detector.one_class(place, mae.dim, grid),
     }
     figures = {name: {"colour": value, "grey": value} for name, value in DEV_AUROC.items()}
     of_paper = figures.pop("paper")

@@ -11,7 +11,7 @@ import numpy as np
 from latent_ofer.backends.export import export_folder
 from latent_ofer.backends.networks import Encode
 from latent_ofer.backends.torch import TorchBackend
-from latent_ofer.datasets.pool import Covered, FacePool, Pixels
+from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels
 from latent_ofer.datasets.sources import Need, Sources
 from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
@@ -272,8 +272,8 @@ def release(sources: Sources, runs: Path, config: str) -> Path:
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "configuration": Path(config).name,
-        "image_size": networks.mae.image_size,
-        "patch_size": networks.mae.patch_size,
+        "image_size": SIZE,
+        "patch_size": SIZE // networks.mae.grid,
         "latent_dim": networks.mae.dim,
         "labels": list(EXPRESSIONS),
         "mean": [MEAN] * 3,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.masks import HoleBank
@@ -185,3 +186,22 @@ def test_batches_keep_whole_rows_worth_of_patches_within_the_range() -> None:
     assert 0.25 * 196 - 7 <= kept.min() < 0.3 * 196
     assert 0.85 * 196 < kept.max() <= 0.9 * 196 + 7
     assert np.median(kept) < 0.5 * 196
+
+
+def test_an_encoder_of_another_size_looks_at_faces_in_its_own() -> None:
+    torch.manual_seed(0)
+    own = MaskedAutoencoder(64, 16, 24, 1, 2, 16, 1, 2).eval()
+    small = torch.rand(2, 3, 32, 32)
+    large = F.interpolate(small, scale_factor=2.0, mode="bilinear")
+    with torch.no_grad():
+        assert torch.equal(own.encode(small), own.encode(large))
+        mask = torch.zeros(2, 16, dtype=torch.bool)
+        mask[:, 5] = True
+        filled = own.fill(small, mask)
+        coarse = own.fill(large, mask)
+    hidden = torch.zeros(32, 32, dtype=torch.bool)
+    hidden[8:16, 8:16] = True
+    assert torch.equal(filled[..., ~hidden], small[..., ~hidden])
+    assert torch.allclose(filled[..., hidden], F.avg_pool2d(coarse, 2)[..., hidden], atol=1e-6)
+    kept = torch.arange(15).expand(2, -1)
+    assert torch.equal(hidden_error(own, small, kept), hidden_error(own, large, kept))

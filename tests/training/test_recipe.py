@@ -86,7 +86,7 @@ def test_a_recogniser_picks_some_latents_and_not_all(tmp_path: Path, share: floa
         load_recipe(RecogniserRecipe, str(tmp_path), "recogniser_paper")
 
 
-@pytest.mark.parametrize("config", ["small", "small-tune"])
+@pytest.mark.parametrize("config", ["small", "small-tune", "paper"])
 def test_the_shipped_recipes_are_good(config: str) -> None:
     from latent_ofer.train_all import STAGES, stage_recipe
 

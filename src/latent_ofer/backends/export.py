@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latent_ofer.backends.networks import Networks, Signature
+from latent_ofer.datasets.pool import SIZE
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.files import whole_file, write_text
 from latent_ofer.tensor_file import Place, tensor_places
@@ -82,9 +83,9 @@ def export_graph(
     signature : (list of str, list of str)
         Names of its inputs, among "faces", "latents" and "mask", and of its outputs.
     mae : MaskedAutoencoder
-        Gives the sizes of all inputs.
+        Gives the grid and the length of a latent.
     """
-    size, grid = mae.image_size, mae.grid
+    size, grid = SIZE, mae.grid
     examples = {
         "faces": torch.rand(EXAMPLE_BATCH, 3, size, size),
         "latents": torch.randn(EXAMPLE_BATCH, grid**2, mae.dim),

@@ -209,7 +209,7 @@ def _detector(
         return DetectSynthetic(RegionDetector(recipe.width))
     if name == "one-class":
         place = PlaceNetwork(recipe.place_width, mae.grid)
-        return DetectOneClass(mae, recipe.one_class(place, mae.dim, mae.patch_size, mae.grid))
+        return DetectOneClass(mae, recipe.one_class(place, mae.dim, mae.grid))
     if name == "paper":
         sizes = (former[f"svdd_{key}"] for key in ("hidden", "out", "centres"))
         return DetectPaper(DeepSVDD(mae.dim, *sizes))

@@ -46,8 +46,8 @@ def train(
     config: Annotated[
         str,
         typer.Option(
-            help="`small`, `small-tune` to go on from weights, or a folder of your own with "
-            "one YAML recipe a stage."
+            help="`small`, `small-tune` to go on from weights, `paper` for an encoder of the "
+            "paper's size (needs a GPU), or a folder of your own with one YAML recipe a stage."
         ),
     ] = "small",
     start: Annotated[

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from latent_ofer.datasets.pool import SIZE
 from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.synthetic import Mix
@@ -50,12 +51,10 @@ class DetectorRecipe(Recipe):
             self.wearables,
         )
 
-    def one_class(
-        self, place: PlaceNetwork, dim: int, patch_size: int, grid: int
-    ) -> OneClassDetector:
+    def one_class(self, place: PlaceNetwork, dim: int, grid: int) -> OneClassDetector:
         """The `one-class` detector, its Gaussians not yet fitted."""
         kept, blocks = self.gaussian_kept, self.gaussian_blocks
-        return OneClassDetector(place, dim, kept, blocks, patch_size, grid)
+        return OneClassDetector(place, dim, kept, blocks, SIZE // grid, grid)
 
     @property
     def first(self) -> Recipe:

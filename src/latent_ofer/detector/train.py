@@ -70,7 +70,7 @@ def load_detector(runs: Path, config: str) -> Detectors:
     dim, grid = encoder.dim, encoder.image_size // encoder.patch_size
     detectors = Detectors(
         RegionDetector(recipe.width),
-        recipe.one_class(PlaceNetwork(recipe.place_width, grid), dim, encoder.patch_size, grid),
+        recipe.one_class(PlaceNetwork(recipe.place_width, grid), dim, grid),
     )
     models: dict[str, nn.Module] = {
         "regions": detectors.synthetic,

@@ -110,7 +110,7 @@ def fit_one_class(
     def early(faces: Tensor) -> Tensor:
         return mae.encode_early(faces, recipe.gaussian_blocks)
 
-    model = recipe.one_class(place, mae.dim, mae.patch_size, mae.grid).eval()
+    model = recipe.one_class(place, mae.dim, mae.grid).eval()
     clean = [clean_faces(sources, kind, recipe.gaussian_faces, recipe.seed) for kind in KINDS]
     some = np.concatenate([faces.pixels[: SCALED_BY // len(KINDS)] for faces in clean])
     features = apply(lambda x: model.features(x, early(x)), some)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from latent_ofer.encoder.vit import Block, PatchEmbed, Stem, sincos_positions
 
@@ -14,10 +15,12 @@ HIDDEN_BIAS = -1e4
 class MaskedAutoencoder(nn.Module):
     """MAE with the public layout of parameter names, without per-patch normalisation.
 
+    Faces of another size are looked at in its own.
+
     Parameters
     ----------
     image_size, patch_size : int
-        Pixels; 112 and 8 for the small configuration, 224 and 16 for the paper's.
+        Pixels that it looks at; 112 and 8 for the small configuration, 224 and 16 for the paper's.
     dim, depth, heads : int
         Of the encoder.
     decoder_dim, decoder_depth, decoder_heads : int
@@ -154,7 +157,8 @@ class MaskedAutoencoder(nn.Module):
         (B, 3, S, S) float in [0, 1]
         """
         predicted = self.decode(self.encode(faces, mask), mask).clamp(0, 1)
-        return torch.where(self.mask_pixels(mask), predicted, faces)
+        side = faces.shape[-1]
+        return torch.where(self.mask_pixels(mask, side), resized(predicted, side), faces)
 
     def reconstruct_kept(self, faces: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Predict all patches from the kept ones: the training pass.
@@ -184,14 +188,15 @@ class MaskedAutoencoder(nn.Module):
         x = patches.reshape(-1, g, g, p, p, 3).permute(0, 5, 1, 3, 2, 4)
         return x.reshape(-1, 3, g * p, g * p)
 
-    def mask_pixels(self, mask: Tensor) -> Tensor:
-        """(B, N) bool patches -> (B, 1, S, S) bool pixels."""
-        g, p = self.grid, self.patch_size
+    def mask_pixels(self, mask: Tensor, side: int | None = None) -> Tensor:
+        """(B, N) bool patches -> (B, 1, side, side) bool pixels; its own size by default."""
+        g, p = self.grid, (side or self.image_size) // self.grid
         x = mask.reshape(-1, 1, g, 1, g, 1).expand(-1, 1, g, p, g, p)
         return x.reshape(-1, 1, g * p, g * p)
 
     def _embed(self, faces: Tensor) -> Tensor:
-        x = self.patch_embed((faces - MEAN) / STD) + self.pos_embed[:, 1:]
+        seen = resized(faces, self.image_size)
+        x = self.patch_embed((seen - MEAN) / STD) + self.pos_embed[:, 1:]
         first = (self.cls_token + self.pos_embed[:, :1]).expand(x.shape[0], -1, -1)
         return torch.cat([first.to(x.dtype), x], dim=1)
 
@@ -200,6 +205,13 @@ class MaskedAutoencoder(nn.Module):
             x = block(x, bias)
         out: Tensor = self.norm(x)
         return out
+
+
+def resized(faces: Tensor, side: int) -> Tensor:
+    """Faces (B, 3, S, S) in another size, (B, 3, side, side); as they are where it is theirs."""
+    if faces.shape[-1] == side:
+        return faces
+    return F.interpolate(faces, (side, side), mode="area" if side < faces.shape[-1] else "bilinear")
 
 
 def _initialise(module: nn.Module) -> None:

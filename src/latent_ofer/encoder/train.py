@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.encoder.mae import STD, MaskedAutoencoder
+from latent_ofer.encoder.mae import STD, MaskedAutoencoder, resized
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.encoder.vit import Stem
 from latent_ofer.training.batch import Drawn
@@ -100,7 +100,7 @@ def hidden_error(model: MaskedAutoencoder, faces: Tensor, kept: Tensor) -> Tenso
     """
     predicted, mask = model.reconstruct_kept(faces, kept)
     pixels = model.mask_pixels(mask)
-    error = ((predicted - faces) / STD).square() * pixels
+    error = ((predicted - resized(faces, model.image_size)) / STD).square() * pixels
     return error.sum() / (3 * pixels.sum())
 
 

@@ -3,7 +3,7 @@
 Each takes its part of every batch; gradients are added up over all of them after the backward
 pass. No wrapper around the network, as torch's `DistributedDataParallel` is: names in checkpoints
 stay, stages call what methods they like, and parts need not be of one size. What that wrapper
-gains, sending gradients during the backward pass, is little for networks of this size.
+gains, sending gradients during the backward pass, is little for networks of ten million weights.
 """
 
 import os
