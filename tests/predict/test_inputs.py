@@ -31,7 +31,8 @@ def touch(*paths: Path) -> None:
 
 def test_folders_become_the_images_below_them_and_named_files_stay(tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    names = ("b.PNG", "a.jpg", "notes.txt", "deep/er/c.webp", "deep/phone.heic")
+    names = ("b.PNG", "a.jpg", "notes.txt", "deep/er/c.webp", "deep/phone.heic", "deep/film.MOV")
+    touch(tmp_path / "deep" / "program.ts")
     touch(*(tmp_path / name for name in names))
     missing = tmp_path / "missing.txt"
     assert images(missing, tmp_path, tmp_path / "notes.txt") == [
@@ -39,6 +40,7 @@ def test_folders_become_the_images_below_them_and_named_files_stay(tmp_path: Pat
         tmp_path / "a.jpg",
         tmp_path / "b.PNG",
         tmp_path / "deep/er/c.webp",
+        tmp_path / "deep/film.MOV",
         tmp_path / "deep/phone.heic",
         tmp_path / "notes.txt",
     ]

@@ -14,6 +14,7 @@ VIDEO_SUFFIXES: Final = frozenset(
 )
 """Of videos below a folder; `.ts` is left out, for most of those are programs."""
 
+_PHOTOS: Final = formats.SUPPORTED_SUFFIXES | formats.UNSUPPORTED_SUFFIXES
 _HEAD: Final = 600
 _QUICKTIME: Final = frozenset([b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"])
 """What a QuickTime file may begin with that is older than the box that says so."""
@@ -48,7 +49,7 @@ def container_of(head: bytes) -> str | None:
 
 def video_kind(path: str | os.PathLike[str]) -> str | None:
     """The `container_of` a file; None where it cannot be read, or its name is a photo's."""
-    if os.path.splitext(path)[1].lower() in formats.SUPPORTED_SUFFIXES:
+    if os.path.splitext(path)[1].lower() in _PHOTOS:
         return None
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
