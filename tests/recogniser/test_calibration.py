@@ -102,3 +102,26 @@ def test_the_papers_recogniser_learns_from_training_faces_and_is_watched_on_dev(
     train_recogniser(sources, made.runs, made.config, How(), untouched)
     assert learnt == [sources.labelled("train").keys]
     assert watched == [sources.labelled("dev").keys] * 2
+
+
+def test_the_papers_recogniser_begins_alike_whatever_was_drawn_for_its_cnn(
+    made: RandomRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
+    cnn = AttentionCNN(2, 8)
+    begun: list[dict[str, Tensor]] = []
+
+    def fitted(job: Job, *_: object) -> dict[str, Tensor]:
+        begun.append({name: value.clone() for name, value in job.model.state_dict().items()})
+        return job.model.state_dict()
+
+    def trained(*_: object) -> AttentionCNN:
+        torch.manual_seed(len(begun))
+        return cnn
+
+    monkeypatch.setattr(train, "train_cnn", trained)
+    monkeypatch.setattr(train, "fit", fitted)
+    for _ in range(2):
+        train_recogniser(sources, made.runs, made.config, How(), untouched)
+    first, second = begun
+    assert all(torch.equal(first[name], second[name]) for name in first)

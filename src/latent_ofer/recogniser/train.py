@@ -131,9 +131,9 @@ def train_cnn(sources: Sources, runs: Path, config: str, how: How) -> AttentionC
 def train_recogniser(sources: Sources, runs: Path, config: str, how: How, repair: Repair) -> Path:
     """Train the recogniser, the attention CNN first; returns the path of its weights."""
     recipe = load_recipe(RecogniserRecipe, config, STAGE)
-    torch.manual_seed(recipe.seed)
     mae = load_mae(runs, config).to(how.device)
     cnn = train_cnn(sources, runs, config, how)
+    torch.manual_seed(recipe.seed)  # here: what was drawn before depends on where it was resumed
     model = recipe.build(mae.dim)
     start_from(model, "recogniser.", runs)
     model.temperature.fill_(1)
