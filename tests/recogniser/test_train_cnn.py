@@ -16,13 +16,12 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.masks import HoleBank
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.cnn import SIDE, ExpressionCNN
+from latent_ofer.recogniser.dev_faces import patch_masks, small_faces
 from latent_ofer.recogniser.train_cnn import (
     STAGE,
     CnnRecipe,
     augmented,
     load_cnn,
-    patch_masks,
-    small_faces,
     taught,
     told_patches,
 )
