@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from latent_ofer.cli import options
-from latent_ofer.cli.output import complain, say
-from latent_ofer.cli.predict_told import say_what_is_left_out, so_far, summary
+from latent_ofer.cli.output import complain
+from latent_ofer.cli.predict_told import finish, say_what_is_left_out, so_far
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.errors import DataError
 from latent_ofer.locks import held
@@ -235,6 +235,4 @@ def predict(
             except Exception as error:
                 error.add_note(so_far(counts, source.total, results.journal))
                 raise
-    say(summary(counts, time.monotonic() - started, results))
-    if counts.errors:
-        raise typer.Exit(2 if counts.errors.total() == counts.images else 1)
+    finish(counts, time.monotonic() - started, results)

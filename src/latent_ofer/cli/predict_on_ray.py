@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from latent_ofer.cli.output import complain, say
-from latent_ofer.cli.predict_told import say_what_is_left_out, summary
+from latent_ofer.cli.output import complain
+from latent_ofer.cli.predict_told import finish, say_what_is_left_out
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.errors import DataError
 from latent_ofer.locks import held
@@ -81,9 +81,7 @@ def predict_on_ray(
         except Exception as error:
             error.add_note(f"{job.so_far}; the same command goes on from there")
             raise
-    say(summary(counts, time.monotonic() - started, results))
-    if counts.errors:
-        raise typer.Exit(2 if counts.errors.total() == counts.images else 1)
+    finish(counts, time.monotonic() - started, results)
 
 
 def _check(output: Path, wanted: "Options", ray: RayOptions) -> None:

@@ -4,7 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latent_ofer.cli.output import complain, one_line
+import typer
+
+from latent_ofer.cli.output import complain, one_line, say
 
 if TYPE_CHECKING:
     from latent_ofer.predict.results_folder import ResultsFolder
@@ -29,6 +31,13 @@ def so_far(
     if not counts.images:
         return f"{done} done"
     return f"{done} in {where}; {further}"
+
+
+def finish(counts: "Counts", seconds: float, results: "ResultsFolder") -> None:
+    """Say what a finished run has found; raises typer.Exit where images could not be used."""
+    say(summary(counts, seconds, results))
+    if counts.errors:
+        raise typer.Exit(2 if counts.errors.total() == counts.images else 1)
 
 
 def summary(counts: "Counts", seconds: float, results: "ResultsFolder") -> str:
