@@ -36,6 +36,7 @@ def main() -> None:
         if _digests(first) != _digests(second):
             sys.exit(f"release: two builds differ: {_digests(first)} and {_digests(second)}")
         print(f"built twice, the same bytes: {', '.join(sorted(_digests(first)))}", flush=True)
+        archives = [str(options.output / name) for name in sorted(_digests(first))]
         _python("-m", "twine", "check", "--strict", *_files(first))
         if not options.no_audit:
             _audit()
@@ -50,9 +51,7 @@ def main() -> None:
         shutil.copytree(first, options.output, dirs_exist_ok=True)
     print(sums + f"in {options.output}")
     if options.upload:
-        archives = [options.output / Path(name).name for name in _digests(options.output)]
-        archives = [path for path in archives if path.suffix in (".whl", ".gz")]
-        _python("-m", "twine", "upload", "--repository", options.upload, *map(str, archives))
+        _python("-m", "twine", "upload", "--repository", options.upload, *archives)
 
 
 def _built(folder: Path) -> Path:
