@@ -3,11 +3,22 @@
 import argparse
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 Check = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def in_folder(check: Callable[[Path, argparse.Namespace], dict[str, Any]], prefix: str) -> Check:
+    """A check that works in a temporary folder."""
+
+    def checked(options: argparse.Namespace) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+            return check(Path(folder), options)
+
+    return checked
 
 
 def parser_of(doc: str | None, checks: Mapping[str, Check]) -> argparse.ArgumentParser:
@@ -30,7 +41,8 @@ def run_checks(parser: argparse.ArgumentParser, checks: Mapping[str, Check]) -> 
     if options.output and options.output.exists():
         report = json.loads(options.output.read_text())
     for name in options.checks or checks:
-        report[name] = checks[name](options)
+        before = round(os.getloadavg()[0], 1)
+        report[name] = {**checks[name](options), "load_before": before}
         report[name]["load_average_at_end"] = round(os.getloadavg()[0], 1)
         print(json.dumps({name: report[name]}, indent=1), flush=True)
         if options.output:

@@ -14,22 +14,20 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from checks import Check, parser_of, run_checks
-from memory import tree_rss
+from checks import in_folder, parser_of, run_checks
+from memory import watched_predict
 
 PORTRAIT = Path(str(resources.files("latent_ofer"))) / "assets" / "portrait.jpg"
 RESULTS = "results.jsonl"
@@ -49,7 +47,7 @@ print(count / (time.perf_counter() - start))
 def main() -> None:
     """Check, print, write."""
     checks = {
-        name: in_folder(check)
+        name: in_folder(check, "long-runs-")
         for name, check in {
             **{"killed": killed, "watched": watched, "two": two, "start": start, "rate": rate}
         }.items()
@@ -62,16 +60,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of `start` (5)")
     parser.add_argument("--threads", type=int, default=0, help="the engine's choice by default")
     run_checks(parser, checks)
-
-
-def in_folder(check: Callable[[Path, argparse.Namespace], dict[str, Any]]) -> Check:
-    """A check that works in a temporary folder."""
-
-    def checked(options: argparse.Namespace) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix="long-runs-") as folder:
-            return check(Path(folder), options)
-
-    return checked
 
 
 def killed(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -179,24 +167,17 @@ def start(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def rate(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Images a second of `predict` and of the bare pipeline; memory of all its processes."""
     write_crops(folder / "crops", options, options.many, 0)
-    words = [sys.executable, "-c", BARE, str(folder / "crops"), str(options.threads)]
-    bare = float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-    own = tree_rss()
-    process = started("--crops", folder / "crops", "--output", folder / "o", options=options)
-    resident = []
-    while process.poll() is None:
-        time.sleep(1)
-        resident.append((tree_rss() - own) / 2**20)
-    assert process.stdout is not None
-    found = re.search(r"Time: .* ([\d.]+) a second", process.stdout.read())
-    assert found is not None
+    alone = [sys.executable, "-c", BARE, str(folder / "crops"), str(options.threads)]
+    bare = float(subprocess.run(alone, capture_output=True, text=True, check=True).stdout)
+    words = ["--crops", folder / "crops", "--output", folder / "o"]
+    resident, predicted = watched_predict(lambda: started(*words, options=options))
     quarter = len(resident) // 4
     first, last = (
         statistics.median(part) for part in (resident[quarter : 2 * quarter], resident[-quarter:])
     )
     return {
-        **{"crops": options.many, "bare_per_s": round(bare, 2), "predict_per_s": float(found[1])},
-        "ratio": round(float(found[1]) / bare, 3),
+        **{"crops": options.many, "bare_per_s": round(bare, 2), "predict_per_s": predicted},
+        "ratio": round(predicted / bare, 3),
         **{"second_quarter_mib": round(first, 1), "last_quarter_mib": round(last, 1)},
         "highest_mib": round(max(resident), 1),
     }

@@ -9,9 +9,13 @@ import argparse
 import io
 import json
 import os
+import re
 import shutil
 import statistics
+import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +91,23 @@ def measure(folder: Path, count: int) -> dict[str, object]:
         "growth_percent": round(100 * (last / first - 1), 1),
         "highest_mib": round(max(resident), 1),
     }
+
+
+def watched_predict(begin: Callable[[], "subprocess.Popen[str]"]) -> tuple[list[float], float]:
+    """Run a `latent-ofer predict`: MiB of its processes, second by second, and its rate.
+
+    `begin` starts it, with its standard output piped; the rate is what it says itself, images a
+    second.
+    """
+    own = tree_rss()
+    process, resident = begin(), list[float]()
+    while process.poll() is None:
+        time.sleep(1)
+        resident.append((tree_rss() - own) / 2**20)
+    assert process.stdout is not None
+    found = re.search(r"Time: .* ([\d.]+) a second", process.stdout.read())
+    assert found is not None and process.returncode == 0
+    return resident, float(found[1])
 
 
 def tree_rss() -> int:

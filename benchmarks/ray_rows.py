@@ -12,19 +12,17 @@ a machine that does nothing else. A check that is not run keeps its figures in t
 """
 
 import argparse
-import json
-import os
 import signal
 import statistics
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas
 import psutil
+from checks import in_folder, parser_of, run_checks
 from long_runs import started, write_crops
 
 RAY = ("--engine", "ray", "--workers")
@@ -33,31 +31,17 @@ ACTOR = "ray::MapWorker"
 
 def main() -> None:
     """Check, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    checks: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
-        **{"same": same, "rate": rate, "memory": memory}
+    checks = {
+        name: in_folder(check, "ray-rows-")
+        for name, check in {"same": same, "rate": rate, "memory": memory}.items()
     }
-    parser.add_argument("checks", nargs="*", help="which; all by default")
-    parser.add_argument("--data", type=Path, default=os.environ.get("LATENT_OFER_DATA"))
-    parser.add_argument("--output", type=Path, help="also write the JSON to this file")
+    parser = parser_of(__doc__, checks)
     parser.add_argument("--crops", type=int, default=5_000, help="of `same` (5000)")
     parser.add_argument("--bad", type=int, default=50, help="of them (50)")
     parser.add_argument("--shard", type=int, default=500, help="crops a shard of `same` (500)")
     parser.add_argument("--some", type=int, default=4_000, help="crops of `rate` (4000)")
     parser.add_argument("--many", type=int, default=20_000, help="crops of `memory` (20000)")
-    options = parser.parse_args()
-    report: dict[str, Any] = {}
-    if options.output and options.output.exists():
-        report = json.loads(options.output.read_text())
-    if unknown := set(options.checks) - set(checks):
-        parser.error(f"no such check: {', '.join(unknown)}")
-    for name in options.checks or checks:
-        with tempfile.TemporaryDirectory(prefix="ray-rows-") as folder:
-            before = round(os.getloadavg()[0], 1)
-            report[name] = {**checks[name](Path(folder), options), "load_before": before}
-        print(json.dumps({name: report[name]}, indent=1), flush=True)
-        if options.output:
-            options.output.write_text(json.dumps(report, indent=1) + "\n")
+    run_checks(parser, checks)
 
 
 def same(folder: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import argparse
 import csv
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from typing import Any
 
 import av
 import numpy as np
-from memory import tree_rss
+from memory import watched_predict
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
@@ -135,15 +134,9 @@ def predicted(folder: Path, threads: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "latent_ofer", *map(str, words)]
     if threads:
         command += ["--threads", str(threads)]
-    own = tree_rss()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    resident = []
-    while process.poll() is None:
-        time.sleep(1)
-        resident.append((tree_rss() - own) / 2**20)
-    assert process.stdout is not None
-    found = re.search(r"Time: .* ([\d.]+) a second", process.stdout.read())
-    assert found is not None and process.returncode == 0
+    resident, rate = watched_predict(
+        lambda: subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    )
     quarter = max(1, len(resident) // 4)
     # What comes before is the start, and the end takes none.
     begun = resident[quarter // 4 : quarter + quarter // 4]
@@ -151,7 +144,7 @@ def predicted(folder: Path, threads: int) -> dict[str, Any]:
     return {
         **{"first_quarter_mib": round(first, 1), "last_quarter_mib": round(last, 1)},
         **{"growth_percent": round(100 * (last / first - 1), 1)},
-        **{"highest_mib": round(max(resident), 1), "predict_per_s": float(found[1])},
+        **{"highest_mib": round(max(resident), 1), "predict_per_s": rate},
     }
 
 
