@@ -1,6 +1,6 @@
 """The stages in training order: what each needs, whether it is stale, and the release."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -259,12 +259,13 @@ def _fusion(runs: Path, start: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def release(sources: Sources, runs: Path, config: str) -> Path:
+def release(sources: Sources, runs: Path, config: str, without: Collection[str] = ()) -> Path:
     """Write the shippable folder `runs`/weights; returns its path.
 
-    What was not trained in `runs` is taken from the weights that training started from.
+    What was not trained in `runs` is taken from the weights that training started from; the
+    detectors and recognisers `without` are left out, by the names of their graphs.
     """
-    networks = trained_networks(runs, config)
+    networks = trained_networks(runs, config).without(without)
     here = [name for name in STAGES if is_trained(runs, name)]
     recipes = {name: stage_recipe(name, config) for name in here if not STAGES[name].recipe_of}
     figures = dev_auroc(sources, runs, networks)

@@ -47,6 +47,7 @@ def dev_auroc(sources: Sources, runs: Path, networks: Networks) -> dict[str, dic
     for name, stage in ((LABELLED, labelled.STAGE), (PAPER, paper.STAGE)):
         if is_trained(runs, stage):
             figures[name] = load_weights(runs / stage).about["dev_auroc"]
+    figures = {name: figures[name] for name in networks.detectors}
     real = labelled.real_dev(sources)
     if real is None:
         return figures

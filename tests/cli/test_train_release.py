@@ -153,6 +153,42 @@ def test_what_reads_the_latents_of_another_encoder_is_left_out(
     assert all(torch.equal(tensors[f"mae.{name}"], trained_here[name]) for name in trained_here)
 
 
+def test_a_release_leaves_out_what_it_is_told_to(
+    trained: Trained,
+    tmp_path: Path,
+    released: list[tuple[dict[str, Tensor], dict[str, Any]]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = ("--without", "recogniser_paper", "--without", "detector_one-class")
+    from_shipped = ("--from", trained.weights)
+    assert run("release", trained, tmp_path, trained.config, *from_shipped, *out) == 0
+    ((tensors, manifest),) = released
+    assert list(manifest["recognisers"]) == ["views"]
+    left = {"synthetic", "paper", "labelled"}
+    assert set(manifest["thresholds"]) == set(manifest["dev_auroc"]) == left
+    assert not [name for name in tensors if name.startswith(("one_class.", "recogniser."))]
+
+    wrong = {
+        ("release", "encoder"): "cannot leave out 'encoder': choose from detector_synthetic, ",
+        ("fusion", "recogniser_paper"): "--without is for `train release`, not for `train fusion`",
+    }
+    for (stage, network), message in wrong.items():
+        capsys.readouterr()
+        assert run(stage, trained, tmp_path, trained.config, "--without", network) == 2
+        error = capsys.readouterr().err.strip()
+        assert message in error and "\n" not in error
+
+
+def test_weights_keep_a_detector_and_a_recogniser(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--without", "recogniser_paper", "--without", "recogniser_views")
+    arguments = (trained.config, "--from", trained.weights, *out)
+    assert run("release", trained, tmp_path, *arguments) == 2
+    assert "weights need a detector and a recogniser" in capsys.readouterr().err
+    assert not (tmp_path / "weights").exists()
+
+
 def test_a_release_of_nothing_says_what_to_train(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """The trained networks as torch modules, wrapped as the four calls of the protocol."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor, nn
@@ -200,6 +201,24 @@ class Networks:
             "reconstructor": self.reconstructor,
             **{f"recogniser_{name}": reads for name, reads in self.recognisers.items()},
         }
+
+    def without(self, names: Collection[str]) -> "Networks":
+        """Less some detectors and recognisers, by the names of their graphs.
+
+        Raises
+        ------
+        ValueError
+            When one is not among them, or nothing would be left to detect or recognise with.
+        """
+        detectors = {k: v for k, v in self.detectors.items() if f"detector_{k}" not in names}
+        recognisers = {k: v for k, v in self.recognisers.items() if f"recogniser_{k}" not in names}
+        optional = [name for name in self.graphs() if name.startswith(("detector_", "recogniser_"))]
+        unknown = sorted(set(names) - set(optional))
+        if unknown:
+            raise ValueError(f"cannot leave out {unknown[0]!r}: choose from {', '.join(optional)}")
+        if not detectors or not recognisers:
+            raise ValueError("weights need a detector and a recogniser: leave fewer out")
+        return replace(self, detectors=detectors, recognisers=recognisers)
 
     def signatures(self) -> dict[str, Signature]:
         """What each of `graphs` takes and gives."""

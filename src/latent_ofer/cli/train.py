@@ -80,6 +80,14 @@ def train(
             "from.",
         ),
     ] = 1,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="For `release`: a detector or recogniser that it leaves out, such as "
+            "detector_one-class or recogniser_paper. Repeat it for several.",
+        ),
+    ] = None,
 ) -> None:
     """Train the networks, from the archives of faces and objects or from data sets of your own.
 
@@ -89,12 +97,15 @@ def train(
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
     shippable folder RUNS/weights. The names after calibration_paper are networks to measure
     against; `all` leaves them out. `release` trains nothing and writes that folder from the
-    stages that are trained in RUNS; all others come from the weights that --from names.
+    stages that are trained in RUNS; all others come from the weights that --from names, less
+    those that --without names.
     Ctrl-C is safe: go on with --resume.
 
     Several processes share the work, on as many GPUs: `torchrun --nproc-per-node 2 -m latent_ofer
     train STAGE ...`. A recipe's batch is that of all of them together.
     """
+    if without and stage != "release":
+        raise ValueError(f"--without is for `train release`, not for `train {stage}`")
     try:
         import torch
 
@@ -123,7 +134,7 @@ def train(
             if stage == "all":
                 written = train_all(sources, runs, config, how, tell)
             elif stage == "release":
-                written = release(sources, runs, config)
+                written = release(sources, runs, config, without or ())
             else:
                 written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, how)
             tell(f"Wrote {written}")
