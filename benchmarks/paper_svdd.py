@@ -8,6 +8,7 @@ Prints JSON.
 import argparse
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.clean import clean_faces
-from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.dev import apply, read_dev
 from latent_ofer.detector.one_class import KINDS
 from latent_ofer.detector.svdd import LatentSVDD
@@ -49,12 +49,18 @@ class Bounded(nn.Module):
         return out
 
 
+def three_layers(*widths: int) -> nn.Sequential:
+    """Phi as released code has it: widths (D, H, H, K), no biases, which could collapse it."""
+    first, second, third = (nn.Linear(*pair, bias=False) for pair in pairwise(widths))
+    return nn.Sequential(first, nn.LeakyReLU(0.1), second, nn.LeakyReLU(0.1), third)
+
+
 def orthogonal(dim: int) -> nn.Module:
-    """Three layers without biases that begin orthogonal."""
-    layers = [nn.Linear(dim, dim, bias=False) for _ in range(3)]
-    for layer in layers:
-        nn.init.orthogonal_(layer.weight)
-    return nn.Sequential(layers[0], nn.LeakyReLU(0.1), layers[1], nn.LeakyReLU(0.1), layers[2])
+    """Three layers that begin orthogonal."""
+    phi = three_layers(dim, dim, dim, dim)
+    for weight in phi.parameters():
+        nn.init.orthogonal_(weight)
+    return phi
 
 
 def main() -> None:
@@ -96,14 +102,13 @@ def main() -> None:
         return x
 
     torch.manual_seed(recipe.seed)
-    deep = DeepSVDD(mae.dim, 128, 64)
     white = linear.phi
 
     def bounded() -> nn.Module:
         return Bounded(recipe.kept)
 
     report: dict[str, object] = {
-        "three layers, as released": steps(deep.phi, raw, 1e-6),
+        "three layers, as released": steps(three_layers(mae.dim, 128, 128, 64), raw, 1e-6),
         "one Gaussian for all places": measured(*one_gaussian(latents[photo], recipe.decay)),
         "whitened, three layers, orthogonal": steps(orthogonal(recipe.kept), white, 1e-6),
         "whitened, bounded": steps(bounded(), white, 1e-3),

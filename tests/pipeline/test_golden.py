@@ -31,7 +31,6 @@ PORTRAIT = "portrait", "portrait behind a cup"
 CASES = [
     *((name, "default", "default") for name in (*DRAWN, *PORTRAIT)),
     *((PORTRAIT[1], name, "default") for name in ("synthetic", "one-class", "paper")),
-    *((name, "default", "paper") for name in PORTRAIT),
 ]
 """Picture, detector and recogniser."""
 

@@ -34,7 +34,7 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     Parameters
     ----------
     folder : Path
-        Made when it is not there; files of these names are replaced.
+        Made when it is not there; files of these names are replaced, other graphs in it removed.
     manifest : dict
         All but ``files``, which is filled in with sizes and SHA-256, and ``tensors``, with what
         the weights hold.
@@ -64,6 +64,8 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
         "tensors": {name: str(place) for name, place in sorted(places.items())},
     }
     write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    for former in set(folder.glob("*.onnx")) - set(files):
+        former.unlink()
 
 
 def _narrow(tensor: Tensor) -> Tensor:

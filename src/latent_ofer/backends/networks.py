@@ -6,7 +6,6 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.one_class import OneClassDetector
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.svdd import LatentSVDD
@@ -39,7 +38,7 @@ class Detect(nn.Module):
     gives: tuple[str, ...] = ("scores",)
 
     @property
-    def network(self) -> RegionDetector | OneClassDetector | LatentSVDD | DeepSVDD:
+    def network(self) -> RegionDetector | OneClassDetector | LatentSVDD:
         """The family's own network."""
         raise NotImplementedError
 
@@ -122,12 +121,12 @@ class DetectPaper(Detect):
 
     reads = "latents"
 
-    def __init__(self, svdd: LatentSVDD | DeepSVDD) -> None:
+    def __init__(self, svdd: LatentSVDD) -> None:
         super().__init__()
         self.svdd = svdd
 
     @property
-    def network(self) -> LatentSVDD | DeepSVDD:
+    def network(self) -> LatentSVDD:
         """Fitted to clean faces alone."""
         return self.svdd
 

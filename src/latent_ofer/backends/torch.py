@@ -24,7 +24,6 @@ from latent_ofer.backends.networks import (
     RecogniseViews,
 )
 from latent_ofer.backends.protocol import Floats, Mask, no_types
-from latent_ofer.detector.deep_svdd import DeepSVDD
 from latent_ofer.detector.place import PlaceNetwork
 from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
@@ -199,20 +198,17 @@ def _detector(
 ) -> Detect:
     if name == "labelled":
         return DetectLabelled(LabelledRecipe(**recipes["detector_labelled"]).build(), types)
-    if name == "paper" and "detector_paper" in recipes:
+    if name == "paper":
         paper = PaperRecipe(**recipes["detector_paper"])
         return DetectPaper(LatentSVDD(mae.dim, paper.kept, mae.grid))
-    # Before the paper's detector had a recipe of its own, its keys stood among these.
-    former = {key: value for key, value in recipes["detector"].items() if key.startswith("svdd_")}
-    recipe = DetectorRecipe(**{k: v for k, v in recipes["detector"].items() if k not in former})
+    # Of recipes before the paper's detector had one of its own, when its keys stood among these.
+    others = {k: v for k, v in recipes["detector"].items() if not k.startswith("svdd_")}
+    recipe = DetectorRecipe(**others)
     if name == "synthetic":
         return DetectSynthetic(RegionDetector(recipe.width))
     if name == "one-class":
         place = PlaceNetwork(recipe.place_width, mae.grid)
         return DetectOneClass(mae, recipe.one_class(place, mae.dim, mae.grid))
-    if name == "paper":
-        sizes = (former[f"svdd_{key}"] for key in ("hidden", "out", "centres"))
-        return DetectPaper(DeepSVDD(mae.dim, *sizes))
     raise WeightsError(f"{path}: this version knows no detector {name!r}")
 
 
