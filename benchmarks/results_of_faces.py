@@ -78,6 +78,17 @@ def real_patches() -> str:
     return f"{plain(found['auroc'])}, n = {found['n']} faces"
 
 
+def fusion_views() -> str:
+    """On dev, the views of the recogniser alone, and fused with what hides a face told apart."""
+    report = read("fusion-views")
+    kinds, rows = list(report["n"]), []
+    fused = report["fused, hands told apart"]["0.35"]
+    for name, row in (*report["views"].items(), ("fused", fused)):
+        rows.append([name, *(f"{100 * row[kind]:.1f}" for kind in kinds)])
+    heads = [f"{kind} (n = {n:,})" for kind, n in report["n"].items()]
+    return table(["read right, %", *heads], rows)
+
+
 def recognition() -> str:
     """FERPlus validation, clean and behind objects."""
     report, rows = read("recognition"), []

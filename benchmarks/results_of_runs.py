@@ -5,6 +5,38 @@ from typing import Any
 from results_cells import NOT_YET, Report, read, table
 
 
+def engines() -> str:
+    """Whether both engines answer alike, and how fast the default one is."""
+    parity, speed, alone = (read(n) for n in ("parity", "speed", "detection-speed-labelled"))
+    slow, fast = min(speed["rounds"]), max(speed["rounds"])
+    rate = f"{speed['faces_per_second']:.1f} ({slow:.1f}-{fast:.1f})"
+    both, detector = alone["encoder_and_detector_ms_per_face"], alone["detector_ms_per_face"]
+    threads, faces = f"{alone['threads']} thread", f"{alone['batch_size']} of noise"
+    rows = [
+        ["same expression", "all", str(parity["same_expression"]), f"{parity['n']}"],
+        [
+            "largest difference of a probability",
+            "0.001",
+            f"{parity['largest_probability_difference']:.7f}",
+            f"{parity['n']}",
+        ],
+        [
+            f"whole pipeline, {speed['cores']} cores, faces a second (slowest and fastest round)",
+            "45",
+            rate,
+            f"{speed['n']}, {speed['share_of_faces_repaired']:.0%} of them repaired",
+        ],
+        [f"the detector alone, {threads}, ms a face", "4", f"{detector['median']:.1f}", faces],
+        [
+            f"the encoder alone, {threads}, ms a face, on the same machine",
+            "-",
+            f"{both['median'] - detector['median']:.1f}",
+            faces,
+        ],
+    ]
+    return table(["figure", "wanted", "value", "n"], rows)
+
+
 def report_page() -> str:
     """The report of 5,000 faces in Chromium."""
     found = read("report-page")

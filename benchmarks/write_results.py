@@ -13,13 +13,17 @@ from pathlib import Path
 
 import results_of_faces as faces
 import results_of_runs as runs
+import results_wanted as wanted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
 TABLES: Mapping[str, Callable[[], str]] = {
+    "in-short": wanted.in_short,
+    "real-wanted": wanted.real_wanted,
     "real-covers": faces.real_covers,
     "real-regions": faces.real_regions,
     "real-types": faces.real_types,
     "real-patches": faces.real_patches,
+    "fusion-views": faces.fusion_views,
     "recognition": faces.recognition,
     "recognition-differences": faces.recognition_differences,
     "recognition-recall": faces.recognition_recall,
@@ -29,6 +33,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "groups": faces.groups,
     "occluders": faces.occluders,
     "table1": faces.table1,
+    "engines": runs.engines,
     "report": runs.report_page,
     "any-file": runs.any_file,
     "long-runs": runs.long_runs,

@@ -252,6 +252,29 @@ def test_torch_refuses_a_detector_that_it_does_not_know(trained: Trained, tmp_pa
         load_networks(WeightsFolder.open(weights))
 
 
+def test_torch_refuses_weights_of_a_network_without_its_recipe(
+    trained: Trained, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(trained.weights, weights)
+    manifest = json.loads((weights / "manifest.json").read_text())
+    del manifest["recipes"]["detector_paper"]
+    (weights / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match=r"does not fit .*detector_paper"):
+        load_networks(WeightsFolder.open(weights))
+
+
+def test_to_ask_networks_changes_nothing_in_them(folder: WeightsFolder) -> None:
+    networks = load_networks(folder)
+    before = {name: tensor.clone() for name, tensor in networks.tensors().items()}
+    faces = torch.from_numpy(some_faces(3))
+    for detect in networks.detectors.values():
+        detect(networks.mae.encode(faces)[:, 1:] if detect.reads == "latents" else faces)
+    # In training mode, batch norm would count these faces.
+    after = networks.tensors()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
 def test_torch_refuses_a_recogniser_that_it_does_not_know(trained: Trained, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(trained.weights, weights)

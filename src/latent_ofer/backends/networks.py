@@ -192,6 +192,11 @@ class Networks:
     reconstructor: Reconstructor
     recognisers: dict[str, Recognise]
 
+    def __post_init__(self) -> None:
+        # Else an answer moves the running statistics of batch norm.
+        for graph in self.graphs().values():
+            graph.eval().requires_grad_(False)
+
     def graphs(self) -> dict[str, nn.Module]:
         """The modules to export, by the name of their graph."""
         return {

@@ -169,9 +169,24 @@ def load_networks(folder: WeightsFolder) -> Networks:
 
 def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
     """`load_networks` from a file of weights and what its manifest says."""
+    try:
+        networks = _built(path, manifest)
+        tensors = load_file(path)
+        networks.load(tensors)
+    except WeightsError:
+        raise
+    except Exception as error:
+        raise WeightsError(f"{path}: does not fit this version's networks ({error}).") from error
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise WeightsError(f"{path}: '{broken[0]}' holds values that are not numbers.")
+    return networks
+
+
+def _built(path: Path, manifest: dict[str, Any]) -> Networks:
     recipes = manifest["recipes"]
     mae = MaeRecipe(**recipes["mae"]).build()
-    networks = Networks(
+    return Networks(
         mae=mae,
         detectors={
             name: _detector(name, mae, recipes, path, COVERS in manifest)
@@ -182,15 +197,6 @@ def built_networks(path: Path, manifest: dict[str, Any]) -> Networks:
             name: _recogniser(name, mae, recipes, path) for name in manifest["recognisers"]
         },
     )
-    try:
-        tensors = load_file(path)
-        networks.load(tensors)
-    except Exception as error:
-        raise WeightsError(f"{path}: does not fit this version's networks ({error}).") from error
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if broken:
-        raise WeightsError(f"{path}: '{broken[0]}' holds values that are not numbers.")
-    return networks
 
 
 def _detector(
