@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latent_ofer.datasets.covers import Cover, Face, read_covers
+from latent_ofer.datasets.covers import COVERS, Cover, Face, read_covers
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.evaluation.measurements import COVERS
 from latent_ofer.recogniser.train_fusion import DevViews, dev_views, fitted
 from latent_ofer.recogniser.views import VIEWS, Fusion
 from latent_ofer.stages import Stages

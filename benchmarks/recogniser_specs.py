@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from latent_ofer.evaluation.answers import Method
-from latent_ofer.evaluation.conditions import SHARES, SWEEPS
+from latent_ofer.evaluation.conditions import COVERED, SHARES, SWEEPS
 from latent_ofer.evaluation.recogniser_tables import (
     FIGURES,
     LESS,
@@ -23,8 +23,10 @@ TABLE_3: Final = RecogniserTable(
     "Table 3: recognisers on original and on synthetically occluded faces",
     (
         Column("original", "original, %"),
+        Column("covered", "really covered, %"),
         Column("occluded", "occluded, %"),
         Column("original_less", f"{LESS}, original"),
+        Column("covered_less", f"{LESS}, really covered"),
         Column("occluded_less", f"{LESS}, occluded"),
         Column("original_recall", "macro recall, original"),
         Column("occluded_recall", "macro recall, occluded"),
@@ -37,7 +39,11 @@ TABLE_3: Final = RecogniserTable(
                 ("_less", "accuracy", True),
                 ("_recall", "macro_recall", False),
             )
-            for part, condition in (("original", "clean"), ("occluded", "objects"))
+            for part, condition in (
+                ("original", "clean"),
+                ("covered", COVERED),
+                ("occluded", "objects"),
+            )
         }
     },
     ("plain", "plain_occluded", PIPELINE),

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from archives import Trained
+from latent_ofer.datasets.covers import COVERS
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.train_labelled import COVERS
 from latent_ofer.trained import dev_auroc, trained_networks
 
 

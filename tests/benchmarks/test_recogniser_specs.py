@@ -30,21 +30,22 @@ def always_happy(pictures: np.ndarray) -> np.ndarray:
 
 def test_original_and_occluded_stand_beside_the_paper(tmp_path: Path) -> None:
     faces = chosen_faces(16)
-    bench = bench_of(
-        tmp_path,
-        faces,
+    methods = (
         entrant("plain", always_happy),
         Method("plain_occluded", note="not trained: train plain_occluded"),
         entrant("pipeline", Oracle(faces)),
     )
+    bench = replace(bench_of(tmp_path, faces, *methods), covered=[1, 4])
     table = evaluate_recognisers(TABLE_3, bench, tmp_path / "report")
     rows = {row.name: row for row in table.rows}
     assert list(rows) == ["plain", "plain_occluded", "pipeline", "DACL", "RUL", "DAN", "EAC"]
     ours = rows["pipeline"]
     assert (ours.figures["original"]["value"], ours.figures["occluded"]["value"]) == (1.0, 0.125)
+    assert ours.figures["covered"]["value"] == 1.0
     assert ours.paper == {"original": 89.6, "occluded": 80.1}
     assert rows["plain"].figures["original_less"]["value"] == 0.875
     assert rows["plain"].figures["occluded_less"]["value"] == 0
+    assert rows["plain"].figures["covered_less"]["value"] == 0.5
     assert rows["plain"].paper == {}
     assert rows["plain_occluded"].figures == {}
     assert rows["plain_occluded"].note == "not trained: train plain_occluded"

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from archives import write_archives
-from latent_ofer.datasets.covers import Cover
+from latent_ofer.datasets.covers import COVERS, Cover
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector import clean as module
-from latent_ofer.detector.clean import COVERS, clean_faces, clean_rows, known_covers
+from latent_ofer.detector.clean import clean_faces, clean_rows, known_covers
 from latent_ofer.detector.dev import read_dev
 
 LOOKS = [("hand", "hand"), ("", ""), ("glasses", "glasses"), ("", "hair"), ("", "")]

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from archives import write_archives, write_recipes
 from latent_ofer.datasets.archives import file_sha256
-from latent_ofer.datasets.covers import TYPES, read_covers
+from latent_ofer.datasets.covers import COVERS, TYPES, read_covers
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.clean import COVERS
 from latent_ofer.detector.dev import FALSE_POSITIVES, apply, read_dev
 from latent_ofer.detector.train_labelled import (
     STAGE,

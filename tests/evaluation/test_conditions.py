@@ -32,9 +32,10 @@ def under(name: str, faces: ChosenFaces, seed: int = 7) -> HiddenFaces:
 
 
 def test_the_usual_conditions_are_those_of_the_protocol() -> None:
-    assert len(set(CONDITIONS)) == 18
+    assert len(set(CONDITIONS)) == 19
     assert {condition(name, 7).protocol for name in CONDITIONS} == {
         "clean",
+        "covered",
         "objects",
         "eyes",
         "mouth",
@@ -106,7 +107,7 @@ def test_the_key_tells_what_the_pictures_depend_on() -> None:
     "name", ["", "dirty", "random", "random-0", "random-101", "irregular-3-4", "20-30"]
 )
 def test_an_unknown_condition_names_some_that_exist(name: str) -> None:
-    with pytest.raises(DataError, match=r"no such condition; write clean, objects"):
+    with pytest.raises(DataError, match=r"no such condition; write clean, covered, objects"):
         condition(name, 7)
 
 

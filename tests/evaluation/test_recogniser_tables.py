@@ -1,15 +1,18 @@
 """Tables 3 to 7, Figure 1 and the occlusion benchmark on drawn faces and known answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chosen import Oracle, bench_of, chosen_faces, entrant
+from latent_ofer.datasets.covers import COVERS
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.evaluation import recogniser_tables
 from latent_ofer.evaluation.answers import Method
-from latent_ofer.evaluation.bench import Bench, measure
+from latent_ofer.evaluation.bench import Bench, measure, open_bench
 from latent_ofer.evaluation.conditions import condition
 from latent_ofer.evaluation.prediction_lines import read_prediction_file, read_truth, unmatched
 from latent_ofer.evaluation.recogniser_tables import (
@@ -89,6 +92,38 @@ def test_the_pipeline_is_compared_with_each_on_the_same_faces(table: Table) -> N
     behind = table.details["differences"]["objects"]["happy"]["figures"]["accuracy"]
     assert behind["difference"]["value"] == 0
     assert behind["better"] is None
+
+
+def test_really_covered_faces_are_some_of_the_clean_ones(folder: Path, unplotted: None) -> None:
+    faces = chosen_faces(16)
+    # Faces 1 and 9 are happy, 2 is not.
+    methods = entrant("pipeline", Oracle(faces)), entrant("happy", always_happy)
+    bench = replace(bench_of(folder, faces, *methods), covered=[1, 2, 9])
+    table = evaluate_recognisers(occlusion_table(["clean", "covered"]), bench, folder / "covered")
+    shown = {row.name: row.figures["covered"]["value"] for row in table.rows}
+    assert shown == {"pipeline": 1.0, "happy": pytest.approx(2 / 3)}
+    found = table.details["conditions"]["covered"]["scores"]["happy"]
+    assert (found["n"], table.details["conditions"]["clean"]["scores"]["happy"]["n"]) == (3, 16)
+    gap = table.details["differences"]["covered"]["happy"]["figures"]["accuracy"]["difference"]
+    assert gap["value"] == pytest.approx(1 / 3)
+    answers = (folder / "covered" / "answers" / "happy-covered.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in answers[-3:]] == [faces.ids[row] for row in (1, 2, 9)]
+
+
+def test_covers_are_what_both_looks_agree_on(tmp_path: Path) -> None:
+    faces = chosen_faces(4)
+    looks = [("hand", "hand"), ("hair", ""), ("text", "text"), ("object+hand", "object")]
+    keys = faces.pool.keys
+    lines = [f"{s},{name},{a},{b}" for (s, name), (a, b) in zip(keys, looks, strict=True)]
+    (tmp_path / COVERS).write_text("\n".join(["source,file,pass_a,pass_b", *lines]) + "\n")
+    sources = Sources(tmp_path, tmp_path / "cache")
+    arguments = {"runs": tmp_path, "config": "small"}
+    bench = open_bench(faces, [], sources, ["covered"], **arguments)
+    assert (bench.covered, bench.left_out) == ([0, 3], {})
+    (tmp_path / COVERS).unlink()
+    without = open_bench(faces, [], sources, ["clean", "covered"], **arguments)
+    assert [one.name for one in without.conditions(["clean", "covered"])] == ["clean"]
+    assert f"covered, needs {COVERS}" in without.about()["left out"]
 
 
 def test_groups_of_people_and_of_occluders_have_figures_and_small_ones_say_so(

@@ -94,8 +94,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Between commas: clean, objects, procedural, eyes, mouth, random-30, "
-            "grad-cam-30, irregular-20-30 ...",
+            help="Between commas: clean, covered (those that something really covers), objects, "
+            "procedural, eyes, mouth, random-30, grad-cam-30, irregular-20-30 ...",
         ),
     ] = None,
     pictures: Annotated[

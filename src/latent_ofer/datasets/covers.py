@@ -20,6 +20,9 @@ _ASSETS = Path(str(files("latent_ofer"))) / "assets"
 SHIPPED_COVERS: Final = (_ASSETS / "covers.csv", _ASSETS / "cover_outlines.csv")
 """The package's own tables: covers of training and dev faces, and outlines of some."""
 
+COVERS: Final = "ferplus_occlusions.csv"
+"""A table of the same form beside the data, of FERPlus faces of dev and validation."""
+
 Face = tuple[str, str]
 """Source and base name of a face, such as ``("ferplus", "fer0000001.png")``."""
 

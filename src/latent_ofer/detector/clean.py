@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.covers import Cover, Face, read_covers, shipped_covers
+from latent_ofer.datasets.covers import COVERS, Cover, Face, read_covers, shipped_covers
 from latent_ofer.datasets.pool import FacePool, Rows
 from latent_ofer.datasets.sources import Sources
-
-COVERS = "ferplus_occlusions.csv"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from latent_ofer.datasets.covers import TYPES, Cover, read_covers, shipped_covers, shipped_outlines
+from latent_ofer.datasets.covers import (
+    COVERS,
+    TYPES,
+    Cover,
+    read_covers,
+    shipped_covers,
+    shipped_outlines,
+)
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.detector.clean import COVERS
 from latent_ofer.detector.dev import apply, dev_figures, read_dev, set_thresholds
 from latent_ofer.detector.labelled import Batch, LabelledFaces, Shares, labelled_loss
 from latent_ofer.detector.regions import RegionDetector

@@ -1,18 +1,26 @@
 """Chosen faces, and what methods answer under every condition: read once, scored as often."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from latent_ofer.datasets.covers import COVERS, read_covers
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.answers import Arrays, Method, opened, read
 from latent_ofer.evaluation.bootstrap import Intervals
 from latent_ofer.evaluation.comparison import compare
-from latent_ofer.evaluation.conditions import Batch, Condition, Heat, HiddenFaces, condition
+from latent_ofer.evaluation.conditions import (
+    COVERED,
+    Batch,
+    Condition,
+    Heat,
+    HiddenFaces,
+    condition,
+)
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
 from latent_ofer.evaluation.heat import HEAT, NETWORK, heat_method
@@ -43,6 +51,8 @@ class Bench:
     classes : {8, 7}
     cutouts : sequence of Cutout
     heat : Heat or None
+    covered : sequence of int
+        Rows of the faces that something really covers.
     left_out : mapping of str to str
         Protocol that cannot be made -> what it needs.
     """
@@ -54,6 +64,7 @@ class Bench:
     classes: int = 8
     cutouts: Sequence[Cutout] = ()
     heat: Heat | None = None
+    covered: Sequence[int] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     _made: dict[str, HiddenFaces] = field(default_factory=dict, init=False)
 
@@ -66,7 +77,8 @@ class Bench:
             For a name that is none.
         """
         asked = [condition(name, self.seed) for name in dict.fromkeys(names)]
-        return [one for one in asked if one.protocol not in self.left_out]
+        missing = set(self.left_out) if self.covered else {COVERED, *self.left_out}
+        return [one for one in asked if one.protocol not in missing]
 
     def hidden(self, one: Condition) -> HiddenFaces:
         """The faces under a condition."""
@@ -141,6 +153,11 @@ def open_bench(
     """
     wanted = {condition(name, seed).protocol for name in names}
     left_out: dict[str, str] = {}
+    covered: list[int] = []
+    if COVERED in wanted:
+        covered = covered_rows(faces, sources)
+        if not covered:
+            left_out[COVERED] = f"needs {COVERS}, which names faces of this split, beside the data"
     cutouts: list[Cutout] = []
     store, heat = runs / "answers", None
     if "objects" in wanted:
@@ -163,7 +180,15 @@ def open_bench(
             heat = Heat(maps[0], read(method, clean, store)["heat"])
         else:
             left_out["grad-cam"] = f"the plain CNN is {method.note}"
-    return Bench(faces, methods, store, seed, classes, cutouts, heat, left_out)
+    return Bench(faces, methods, store, seed, classes, cutouts, heat, covered, left_out)
+
+
+def covered_rows(faces: ChosenFaces, sources: Sources) -> list[int]:
+    """Rows of the faces over which both looks saw something that hides; see `COVERS`."""
+    path = sources.data / COVERS
+    covers = read_covers(path) if path.exists() else {}
+    looks = [covers.get(key) for key in faces.pool.keys]
+    return [row for row, look in enumerate(looks) if look is not None and look.hides]
 
 
 @dataclass(frozen=True)
@@ -173,6 +198,8 @@ class Measured:
     Attributes
     ----------
     condition : Condition
+    faces : ChosenFaces
+        All that the bench has, or under "covered" some of them.
     predictions : mapping of str to Predictions
         By method; those that could not take part are left out.
     scores : mapping of str to dict
@@ -184,6 +211,7 @@ class Measured:
     """
 
     condition: Condition
+    faces: ChosenFaces
     predictions: Mapping[str, Predictions]
     scores: Mapping[str, dict[str, Any]]
     notes: Mapping[str, str]
@@ -198,6 +226,9 @@ def measure(bench: Bench, one: Condition) -> Measured:
     DataError
         If a recogniser's answer cannot be used, or no face has one of the classes.
     """
+    if one.name == COVERED:
+        part = replace(bench, faces=bench.faces.take(np.array(bench.covered, dtype=np.int64)))
+        return replace(measure(part, condition("clean", bench.seed)), condition=one)
     faces, people = bench.faces, bench.faces.people
     notes, predictions = {}, {}
     for method in bench.methods:
@@ -222,7 +253,7 @@ def measure(bench: Bench, one: Condition) -> Measured:
         )
         for name, given in predictions.items()
     }
-    return Measured(one, predictions, scores, notes, hidden)
+    return Measured(one, faces, predictions, scores, notes, hidden)
 
 
 def groups_of(bench: Bench, one: Condition) -> tuple[Members, float]:
@@ -248,10 +279,10 @@ def differences(bench: Bench, found: Measured, first: str = PIPELINE) -> dict[st
         name: compare(
             found.predictions[first],
             predictions,
-            bench.faces.labels,
+            found.faces.labels,
             rng=np.random.default_rng(bench.seed),
             classes=bench.classes,
-            people=bench.faces.people,
+            people=found.faces.people,
         )
         for name, predictions in found.predictions.items()
         if name != first

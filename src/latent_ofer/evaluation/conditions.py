@@ -27,8 +27,11 @@ from latent_ofer.synthesis.records import described, picture_paths, versions
 SHARES: Final = (10, 20, 30, 40, 50, 60, 70)
 SWEEPS: Final = ("random", "grad-cam")
 """Protocols that hide a share of the patches."""
+COVERED: Final = "covered"
+"""Of the chosen faces, those that something really covers, as they are."""
 CONDITIONS: Final = (
     "clean",
+    COVERED,
     "objects",
     "eyes",
     "mouth",
@@ -59,8 +62,8 @@ class Condition:
 
     @property
     def protocol(self) -> str:
-        """Its protocol, or "clean"."""
-        return self.settings.protocol if self.settings else "clean"
+        """Its protocol, or "clean" or "covered"."""
+        return self.settings.protocol if self.settings else self.name
 
     @property
     def share(self) -> int:
@@ -74,8 +77,8 @@ def condition(name: str, seed: int) -> Condition:
     Parameters
     ----------
     name : str
-        clean, objects, procedural, eyes, mouth, random-P, grad-cam-P (P per cent of the patches)
-        or irregular-LOW-HIGH (one of the six bins).
+        clean, covered, objects, procedural, eyes, mouth, random-P, grad-cam-P (P per cent of the
+        patches) or irregular-LOW-HIGH (one of the six bins).
     seed : int
         Of its generators.
 
@@ -84,7 +87,7 @@ def condition(name: str, seed: int) -> Condition:
     DataError
         For any other name.
     """
-    if name == "clean":
+    if name in ("clean", COVERED):
         return Condition(name, None)
     if name in ("objects", "procedural", "eyes", "mouth"):
         return Condition(name, Settings(name, seed))  # type: ignore[arg-type]
@@ -96,8 +99,8 @@ def condition(name: str, seed: int) -> Condition:
     if hole is not None and name.startswith("irregular-"):
         return Condition(name, Settings("irregular", seed, hole=hole))
     raise DataError(
-        f"{name}: no such condition; write clean, objects, procedural, eyes, mouth, random-30, "
-        f"grad-cam-30 or irregular-{next(iter(HOLES))}"
+        f"{name}: no such condition; write clean, covered, objects, procedural, eyes, mouth, "
+        f"random-30, grad-cam-30 or irregular-{next(iter(HOLES))}"
     )
 
 

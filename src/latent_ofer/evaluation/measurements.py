@@ -13,7 +13,7 @@ import numpy as np
 
 from latent_ofer.backends.choose import BackendName
 from latent_ofer.datasets.archives import read_faces, read_ferplus
-from latent_ofer.datasets.covers import read_covers, read_outlines, validation_outlines
+from latent_ofer.datasets.covers import COVERS, read_covers, read_outlines, validation_outlines
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.prepare import Split
 from latent_ofer.datasets.registry import open_set
@@ -22,7 +22,7 @@ from latent_ofer.errors import DataError
 from latent_ofer.evaluation import headline
 from latent_ofer.evaluation.answers import Method
 from latent_ofer.evaluation.bench import Bench, open_bench
-from latent_ofer.evaluation.conditions import CONDITIONS
+from latent_ofer.evaluation.conditions import CONDITIONS, COVERED
 from latent_ofer.evaluation.detection_report import detection_report
 from latent_ofer.evaluation.detectors import shipped_detector
 from latent_ofer.evaluation.faces import (
@@ -44,8 +44,6 @@ from latent_ofer.evaluation.recognisers import PIPELINE, open_recognisers
 from latent_ofer.evaluation.report import Table
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import SHIPPED, DetectorName, RecogniserName, WeightsFolder
-
-COVERS: Final = "ferplus_occlusions.csv"
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ def recognisers(spec: RecogniserTable, adds: bool, asked: Asked) -> Table:
     classes = asked.classes or spec.classes
     bench = replace(asked, classes=classes).bench(asked.labelled(), methods, spec.measured)
     if asked.pictures is not None:
-        for one in bench.conditions(spec.measured):
+        for one in bench.conditions([name for name in spec.measured if name != COVERED]):
             bench.hidden(one).write_pictures(asked.pictures)
     return evaluate_recognisers(spec, bench, asked.report(spec.name))
 

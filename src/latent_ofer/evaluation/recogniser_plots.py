@@ -8,7 +8,7 @@ import numpy as np
 
 from latent_ofer.evaluation.answers import file_name
 from latent_ofer.evaluation.bench import Bench, Measured
-from latent_ofer.evaluation.conditions import SWEEPS
+from latent_ofer.evaluation.conditions import COVERED, SWEEPS
 from latent_ofer.evaluation.plots import (
     bars,
     confusion,
@@ -52,7 +52,7 @@ def draw(bench: Bench, title: str, found: Sequence[Measured], folder: Path) -> N
     for one in found:
         if one.condition.name in DETAILED and one.scores:
             draw_details(one, folder, DETAILED[one.condition.name])
-        if one.condition.settings is None and one.scores:
+        if one.condition.protocol == "clean" and one.scores:
             _draw_types(folder / "accuracy-by-type.png", title, one)
     draw_samples(bench, [one.condition.name for one in found], folder / "samples.png")
 
@@ -142,7 +142,8 @@ def draw_details(one: Measured, folder: Path, faces: str) -> None:
 
 def draw_samples(bench: Bench, names: Sequence[str], path: Path) -> None:
     """The first faces under the conditions measured, or under some where they are many."""
-    shown = [name for name in names if name in SHEET] or list(names)[: len(SHEET)]
+    names = [name for name in names if name != COVERED]
+    shown = [name for name in names if name in SHEET] or names[: len(SHEET)]
     rows = range(min(SAMPLES, len(bench.faces)))
     columns = {}
     for one in bench.conditions(shown):

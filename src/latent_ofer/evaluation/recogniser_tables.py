@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from latent_ofer.evaluation.answers import Method, file_name
 from latent_ofer.evaluation.bench import Bench, Measured, differences, measure, note_of
-from latent_ofer.evaluation.conditions import CONDITIONS, condition
+from latent_ofer.evaluation.conditions import CONDITIONS, COVERED, condition
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.prediction_lines import text_of
 from latent_ofer.evaluation.recogniser_plots import draw
@@ -39,7 +39,7 @@ FIGURES: Final = (
     Column("aurc", "AURC, x 100"),
 )
 """ECE, Brier score and AURC: lower is better."""
-COMPARED: Final = ("clean", "objects")
+COMPARED: Final = ("clean", COVERED, "objects")
 """Conditions with paired differences, figures by group and detailed plots."""
 FEW: Final = 8
 """Up to so many conditions a table shows all."""
