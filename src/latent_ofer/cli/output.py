@@ -59,11 +59,6 @@ def readable_json(record: Mapping[str, Any]) -> str:
     return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it; an existing one is fine. Raises OSError."""
-    path.mkdir(parents=True, exist_ok=True)
-
-
 def print_report(figures: Mapping[str, Any], output: Path | None) -> None:
     """Print figures as JSON, and write them to a file where one is named. Raises OSError."""
     text = json.dumps(figures, indent=2)
