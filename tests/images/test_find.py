@@ -235,6 +235,28 @@ def test_a_box_in_a_box_about_the_same_place_is_one_face(
     assert len(found_by(SeesAll([inner, outer]), monkeypatch)) == 1
 
 
+def test_a_small_face_within_the_outline_of_a_large_one_is_a_part_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The last proposal is the one that the close looks are surest of.
+    eye, face = face_at(560, 450, 30, 0.9), face_at(500, 500, 90, 0.6)
+    (found,) = found_by(SeesAll([eye, face]), monkeypatch)
+    assert np.ptp(found.landmarks[:, 0]) > 80
+
+
+def test_what_one_close_look_alone_takes_for_a_face_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SeesItFromAfar(SeesAll):
+        """Sees nothing in the last and largest crops."""
+
+        def detect(self, images: list[NDArray[np.uint8]], least: float) -> list[Candidates]:
+            nearest = images[0].shape[0] == find.CLOSE_UPS[-1][1]
+            return [joined([]) for _ in images] if nearest else super().detect(images, least)
+
+    assert found_by(SeesItFromAfar([face_at(500, 500, 90, 0.9)]), monkeypatch) == []
+
+
 def test_neighbours_cheek_to_cheek_and_a_small_face_behind_a_large_one_are_all_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

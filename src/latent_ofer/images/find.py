@@ -34,11 +34,15 @@ FACE_SCORE: Final = 0.8
 MAX_PROPOSALS: Final = 256
 NMS_OVERLAP: Final = 0.4
 CLOSE_UPS: Final = ((60.0, 256), (96.0, 384))
-"""Second looks: distance between the eyes, and side of the crop, px. The first one decides."""
+"""Second looks: distance between the eyes, and side of the crop, px. All must see a face."""
 AT_A_TIME: Final = 8
 """Second looks that pass the network together."""
 SAME_FACE: Final = 1.2
 """Faces whose middles are nearer than this many spreads of the larger one's landmarks are one."""
+OUTLINE: Final = 2.1
+"""Within so many, which is about the outline of a face, one half as large is a part of it..."""
+PART: Final = 0.5
+"""...by the spreads of both: an eye, a mouth, a beard, a coin on the forehead."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +137,12 @@ class FaceFinder:
 
     def _close_ups(self, image: NDArray[np.uint8], proposals: Floats) -> Candidates:
         """Look again at proposals (N, 5, 2), upright and close; what is no face is left out."""
-        looks: list[list[Candidates]] = []
+        looks: list[list[Candidates]] = [[] for _ in proposals]
         for eyes, size in CLOSE_UPS:
             seen = self._close_look(image, proposals, eyes, size)
-            if not looks:
-                real = [number for number, face in enumerate(seen) if face is not None]
-                proposals = proposals[real]
-                looks = [[seen[number]] for number in real]  # type: ignore[list-item]
-            else:
-                for before, face in zip(looks, seen, strict=True):
-                    before += [face] if face is not None else []
+            real = [number for number, face in enumerate(seen) if face is not None]
+            proposals = proposals[real]
+            looks = [[*looks[number], seen[number]] for number in real]  # type: ignore[list-item]
         # The network's landmarks shake with the scale: the mean is steadier than any one look.
         return joined(
             [
@@ -199,13 +199,15 @@ def _moved(found: Candidates, linear: Floats, shift: Floats, scale: float) -> Ca
 def _one_a_place(found: Candidates) -> list[int]:
     """Return the best of each group of faces whose landmarks lie about one place.
 
-    A box in a box overlaps little, but nobody's face is in the middle of somebody else's.
+    A box in a box overlaps little, but nobody's face is in the middle of somebody else's, and no
+    small one within its outline.
     """
     middles = found.landmarks.mean(axis=1)
     spreads = np.sqrt(((found.landmarks - middles[:, None]) ** 2).sum(axis=2).mean(axis=1))
     kept: list[int] = []
     for index in np.argsort(-found.scores, kind="stable"):
         distances = np.linalg.norm(middles[kept] - middles[index], axis=1)
-        if (distances >= SAME_FACE * np.maximum(spreads[kept], spreads[index])).all():
+        reach = np.where(spreads[index] < PART * spreads[kept], OUTLINE, SAME_FACE)
+        if (distances >= reach * np.maximum(spreads[kept], spreads[index])).all():
             kept.append(int(index))
     return kept
