@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from helpers import drawn_face
 from latent_ofer import EXPRESSIONS, LatentOFER, WeightsError
 from latent_ofer.backends.onnx import OnnxBackend
-from latent_ofer.weights_folder import WeightsFolder
+from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 from onnx_folder import GAIN, write_folder, write_manifest
 
 
@@ -39,6 +40,31 @@ def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
     level = faces().mean(axis=(1, 2, 3))[:, None]
     np.testing.assert_allclose(logits, expected.mean(1)[:, :8] + level, atol=1e-4)
     np.testing.assert_array_equal(attention, masks())
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+def test_however_many_threads_share_the_faces_the_answers_are_the_same(count: int) -> None:
+    weights = WeightsFolder.open(SHIPPED)
+    pictures = np.stack([drawn_face(seed=seed)[0] for seed in range(count)])
+    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+    given = []
+    for threads in (1, 2, 7):
+        backend = OnnxBackend(weights, "labelled", "views", threads)
+        given.append(backend.detect(planes, np.empty(0, np.float32)))
+    for scores, types in given[1:]:
+        np.testing.assert_array_equal(scores, given[0][0])
+        np.testing.assert_array_equal(types, given[0][1])
+    assert given[0][0].shape == (count, 196)
+
+
+def test_by_default_there_are_as_many_threads_as_processors_for_this_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None)._threads == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None)._threads == 1
 
 
 def test_a_detector_gets_only_the_inputs_that_it_declares(folder: Path) -> None:
