@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from results_cells import NOT_YET, Report, read, table
+from results_cells import NOT_YET, Report, read, share, table
+
+
+def face_finding() -> str:
+    """Faces found in collages and on the demo's photo."""
+    found = read("face-finding")
+    low, high = found["interval_95"]
+    shown = share({"value": found["share_found"], "low": low, "high": high})
+    rows = [
+        ["demo photo", "found", "found" if found["demo_found"] else "**not found**", "1"],
+        ["collages, faces found, %", "95", shown, str(found["faces"])],
+        ["collages, false detections", "-", str(found["false_detections"]), "100 collages"],
+    ]
+    return table(["figure", "wanted", "value", "n"], rows)
 
 
 def engines() -> str:

@@ -33,6 +33,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "groups": faces.groups,
     "occluders": faces.occluders,
     "table1": faces.table1,
+    "face-finding": runs.face_finding,
     "engines": runs.engines,
     "report": runs.report_page,
     "any-file": runs.any_file,
