@@ -9,7 +9,8 @@ from archives import write_archives
 from detecting import bench_for, figures_of, greenness, looking, photos
 from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.datasets.pool import FacePool
-from latent_ofer.evaluation.detection_report import cover_groups, detection_report, face_groups
+from latent_ofer.evaluation.detection_report import detection_report, face_groups
+from latent_ofer.evaluation.grouping import cover_groups
 from latent_ofer.evaluation.measurements import Asked
 
 

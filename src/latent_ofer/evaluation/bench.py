@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_ofer.datasets.covers import COVERS, read_covers
+from latent_ofer.datasets.covers import COVERS
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.answers import Arrays, Method, opened, read
@@ -22,7 +22,13 @@ from latent_ofer.evaluation.conditions import (
     condition,
 )
 from latent_ofer.evaluation.faces import ChosenFaces
-from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
+from latent_ofer.evaluation.grouping import (
+    REALLY_COVERED,
+    Members,
+    cover_groups,
+    groups,
+    occluder_groups,
+)
 from latent_ofer.evaluation.heat import HEAT, NETWORK, heat_method
 from latent_ofer.evaluation.predictions import Predictions
 from latent_ofer.evaluation.recognisers import PIPELINE
@@ -155,8 +161,10 @@ def open_bench(
     left_out: dict[str, str] = {}
     covered: list[int] = []
     if COVERED in wanted:
-        covered = covered_rows(faces, sources)
-        if not covered:
+        known = cover_groups(faces.pool, sources.data / COVERS)
+        if REALLY_COVERED in known:
+            covered = np.flatnonzero(known[REALLY_COVERED]).tolist()
+        else:
             left_out[COVERED] = f"needs {COVERS}, which names faces of this split, beside the data"
     cutouts: list[Cutout] = []
     store, heat = runs / "answers", None
@@ -181,14 +189,6 @@ def open_bench(
         else:
             left_out["grad-cam"] = f"the plain CNN is {method.note}"
     return Bench(faces, methods, store, seed, classes, cutouts, heat, covered, left_out)
-
-
-def covered_rows(faces: ChosenFaces, sources: Sources) -> list[int]:
-    """Rows of the faces over which both looks saw something that hides; see `COVERS`."""
-    path = sources.data / COVERS
-    covers = read_covers(path) if path.exists() else {}
-    looks = [covers.get(key) for key in faces.pool.keys]
-    return [row for row, look in enumerate(looks) if look is not None and look.hides]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from latent_ofer.datasets.covers import read_covers
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.bench import TRUTH, Bench
 from latent_ofer.evaluation.conditions import condition
 from latent_ofer.evaluation.detection_figures import Areas, by_group, figures, worst_group
 from latent_ofer.evaluation.detectors import Detector
-from latent_ofer.evaluation.grouping import Members, groups, occluder_groups
+from latent_ofer.evaluation.grouping import Members, cover_groups, groups, occluder_groups
 
 
 def detection_report(
@@ -62,20 +61,3 @@ def object_groups(bench: Bench) -> Members:
     """Groups of faces by the object that hides them, and how much of each."""
     truth = bench.read(TRUTH, condition("objects", bench.seed))
     return occluder_groups(truth["category"].tolist(), truth["coverage"])
-
-
-def cover_groups(pool: FacePool, path: Path) -> Members:
-    """Faces over which nothing lies before anything is pasted, and really covered ones.
-
-    None where there is no table of covers, or it names none of the faces: what counts as visible
-    on a face may be hidden all the same.
-    """
-    if not path.exists():
-        return {}
-    covers = read_covers(path)
-    known = [covers.get(face) for face in pool.keys]
-    members = {
-        "cover: nothing": np.array([cover is not None and not cover.named for cover in known]),
-        "cover: really covered": np.array([cover is not None and cover.hides for cover in known]),
-    }
-    return {name: here for name, here in members.items() if here.any()}

@@ -1,17 +1,21 @@
 """Groups of faces by what is known of them: every figure is shown for each group too."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latent_ofer.datasets.covers import read_covers
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.report import SMALL
 
 SEX = {"0": "male", "1": "female"}
 RACE = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "other"}
 AGE_BANDS = ((0, 12), (13, 29), (30, 49), (50, 120))
 COVERAGE_BANDS = ((0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 1.0))
+REALLY_COVERED = "cover: really covered"
 Members = dict[str, NDArray[np.bool_]]
 
 
@@ -69,6 +73,23 @@ def occluder_groups(
             for low, high in COVERAGE_BANDS
         }
     return _peopled(members)
+
+
+def cover_groups(pool: FacePool, path: Path) -> Members:
+    """Faces over which nothing lies before anything is pasted, and really covered ones.
+
+    None where there is no table of covers, or it names none of the faces: what counts as visible
+    on a face may be hidden all the same.
+    """
+    if not path.exists():
+        return {}
+    covers = read_covers(path)
+    known = [covers.get(face) for face in pool.keys]
+    members = {
+        "cover: nothing": np.array([cover is not None and not cover.named for cover in known]),
+        REALLY_COVERED: np.array([cover is not None and cover.hides for cover in known]),
+    }
+    return {name: here for name, here in members.items() if here.any()}
 
 
 def size_of(members: NDArray[np.bool_]) -> dict[str, Any]:
