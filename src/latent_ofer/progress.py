@@ -33,7 +33,7 @@ class track(Generic[T]):  # noqa: N801  (used like a function)
     ----------
     items : iterable
     total : int
-        How many there are.
+        How many there are; 0 where nobody knows.
     title : str
         Shown before the bar.
     quiet : bool
@@ -58,7 +58,7 @@ class track(Generic[T]):  # noqa: N801  (used like a function)
             console=console,
             disable=quiet or not console.is_terminal,
         )
-        self.task = self.bar.add_task(title, total=total, completed=done, figures="")
+        self.task = self.bar.add_task(title, total=total or None, completed=done, figures="")
 
     def __iter__(self) -> Generator[T]:
         with self.bar:

@@ -1,15 +1,19 @@
 """`latent-ofer predict` on videos: a row a face a frame, tracks, and no frame twice or never."""
 
+import itertools
 import json
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
+from cameras import at_25_a_second
 from fakes import FakeFinder, fake_model
 from helpers import drawn_face
 from latent_ofer import LatentOFER
@@ -17,7 +21,7 @@ from latent_ofer.cli.main import main
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
-from latent_ofer.images.video import Choice
+from latent_ofer.images.video import Choice, Video
 from videos import open_here, write_video
 
 FACE, LANDMARKS = drawn_face()
@@ -197,3 +201,87 @@ def test_without_pyav_a_video_is_an_error_row_that_says_what_to_install(
     (row,) = rows(tmp_path / "out")
     assert (row["frame"], row["error"]["code"]) == (None, "unsupported_format")
     assert "latent-ofer[video]" in row["error"]["message"]
+
+
+@pytest.fixture
+def camera(film: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Shows the film's pictures over and over; gives what stops the program at the fifth."""
+    stop = False
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        shown = [frame.pixels for frame in Video(str(film), Choice()) if frame.pixels is not None]
+        for number, picture in enumerate(itertools.cycle(shown)):
+            if stop and number == 5:
+                signal.raise_signal(signal.SIGINT)
+            yield picture
+
+    def stop_it() -> None:
+        nonlocal stop
+        stop = True
+
+    monkeypatch.setattr("latent_ofer.images.camera.opened", lambda _: at_25_a_second(pictures()))
+    return stop_it
+
+
+@pytest.mark.usefixtures("camera")
+def test_a_camera_is_read_for_so_long_and_what_it_saw_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", "--camera", "0", "--output", tmp_path / "out"]
+    assert run(*words, "--seconds", "0.5", "--annotate") == 0
+    found = rows(tmp_path / "out")
+    assert {row["path"] for row in found} == {"camera:0"}
+    numbers = [row["frame"] for row in found if row["face"] == 0]
+    assert len(numbers) > 1 and numbers == sorted(set(numbers))
+    assert [track["track"] for track in tracks(tmp_path / "out")[0]["tracks"]] == [0, 1]
+    assert (tmp_path / "out" / "figures" / "00000.mp4").exists()
+    capsys.readouterr()
+    assert run(*words, "--seconds", "0.5") == 2
+    assert "what a camera saw cannot be read again" in capsys.readouterr().err
+    assert rows(tmp_path / "out") == found
+    assert run(*words, "--seconds", "0.2", "--restart") == 0
+
+
+def test_ctrl_c_is_how_a_camera_ends(
+    camera: Callable[[], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    camera()
+    assert run("predict", "--camera", "0", "--output", tmp_path / "out") == 0
+    assert rows(tmp_path / "out") and capsys.readouterr().out.startswith("Images: ")
+    assert not (tmp_path / "out" / "results.unfinished.jsonl").exists()
+
+
+def test_what_a_killed_run_has_of_a_camera_is_published(
+    camera: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["predict", "--camera", "0", "--output", tmp_path / "out", "--seconds", "0.5"]
+    with monkeypatch.context() as broken:
+        broken.setattr("latent_ofer.predict.run._publish", fail)
+        assert run(*words) == 2
+    assert not (tmp_path / "out" / "results.jsonl").exists()
+    camera()
+    assert run(*words) == 0
+    assert rows(tmp_path / "out") and "going on with an unfinished run" in capsys.readouterr().err
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("no room")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["a.png", "--camera", "0"], "leave paths and lists out"),
+        (["a.png", "--seconds", "1"], "--seconds is for a --camera"),
+        (["--camera", "0", "--engine", "ray"], "which Ray does not read"),
+        (["--camera", "/no/such/camera"], "camera /no/such/camera: cannot be opened"),
+    ],
+)
+def test_what_does_not_go_with_a_camera_is_said(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("predict", *words, "--output", tmp_path / "out") == 2
+    assert told in capsys.readouterr().err

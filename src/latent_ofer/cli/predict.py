@@ -1,6 +1,7 @@
 """`latent-ofer predict`: every face in the user's own photos and videos, one row each."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,8 +9,9 @@ import typer
 
 from latent_ofer.cli import options
 from latent_ofer.cli.output import complain
+from latent_ofer.cli.predict_camera import camera_for
 from latent_ofer.cli.predict_told import finish, say_what_is_left_out, so_far
-from latent_ofer.cli.stopping import Stopped
+from latent_ofer.cli.stopping import Stopped, ended_by_signals
 from latent_ofer.errors import DataError
 from latent_ofer.locks import held
 
@@ -72,6 +74,16 @@ def predict(
         typer.Option(
             min=0.001, metavar="X", help="Of videos, read at most X frames for each second."
         ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE",
+            help="Read a camera in place of files, until Ctrl-C: its number, from 0, or its name.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, metavar="X", help="Read the camera for so long.")
     ] = None,
     crops: Annotated[
         bool, typer.Option("--crops", help="The images are face crops already.")
@@ -141,8 +153,8 @@ def predict(
     get a row that says why.
 
     Reads JPEG, PNG, WebP, BMP, GIF, TIFF and AVIF, HEIC with the extra heif, and with the extra
-    video MP4, MOV, MKV, WebM, AVI and others. The faces of a video are followed: each has a track,
-    what becomes of it is in PLACE/tracks.json.
+    video MP4, MOV, MKV, WebM, AVI and others, and cameras. The faces of a video are followed: each
+    has a track, what becomes of it is in PLACE/tracks.json.
 
     Rows are kept as they come. Killed or stopped at any moment, the same command goes on where it
     was; it refuses to where inputs, weights or settings have changed.
@@ -159,7 +171,7 @@ def predict(
     from latent_ofer.predict.inputs import find_images
     from latent_ofer.predict.journal import Journal
     from latent_ofer.predict.named import named_paths
-    from latent_ofer.predict.reading import source_of
+    from latent_ofer.predict.reading import live_source, source_of
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
     from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
@@ -169,10 +181,12 @@ def predict(
         raise ValueError(f"--columns {columns} has no contempt: leave --labels out, or give 7")
     if every > 1 and per_second is not None:
         raise ValueError("--every and --per-second say the same in two ways: give one of them")
+    if camera is None and seconds is not None:
+        raise ValueError("--seconds is for a --camera")
     wanted = Options(
         crops=crops,
         labels=labels or (8 if has_contempt(columns) else 7),
-        batch_size=batch_size,
+        batch_size=batch_size if camera is None else 1,  # each frame at once
         figures=figures,
         annotate=annotate,
         columns=columns,
@@ -182,8 +196,10 @@ def predict(
     if where == "ray":
         from latent_ofer.cli.predict_on_ray import RayOptions, predict_on_ray
 
-        if every > 1 or per_second is not None:
-            raise ValueError("--every and --per-second are for videos, which Ray does not read")
+        if every > 1 or per_second is not None or camera is not None:
+            raise ValueError(
+                "--every, --per-second and --camera are for videos, which Ray does not read"
+            )
         ray = RayOptions(form, address, workers, threads or 1, shard_size or 1000, restart)
         choices = {"backend": backend, "detector": detector, "recogniser": recogniser}
         chosen = {"folder": weights, "treat_as_hidden": treat_as_hidden, **choices}
@@ -191,15 +207,22 @@ def predict(
         return
     if (address, workers, shard_size) != (None, None, None):
         raise ValueError("--address, --workers and --shard-size need --engine ray")
-    results = ResultsFolder.of(output, form)
+    results, choice = ResultsFolder.of(output, form), Choice(every, per_second)
     check_can_write(results.form)
-    inputs = find_images(named_paths(paths or [], lists or []))
-    if not inputs.images:
-        raise DataError("no photo is named: give photos, videos, folders, or a --list of them")
-    say_what_is_left_out(inputs.left_out)
-    with GuardedDecoder() as decoder:
-        if len(inputs.images) > 1:
-            decoder.start()  # while the weights are loaded
+    named = named_paths(paths or [], lists or [])
+    with GuardedDecoder() as decoder, ExitStack() as ends:
+        if camera is None:
+            inputs = find_images(named)
+            say_what_is_left_out(inputs.left_out)
+            if len(inputs.images) > 1:
+                decoder.start()  # while the weights are loaded
+            images = inputs.images
+        else:
+            live = camera_for(camera, choice, seconds, results, named, restart)
+            ends.enter_context(ended_by_signals(live.close))
+            images = [(Path(live.name), None)]
+        if not images:
+            raise DataError("no photo is named: give photos, videos, folders, or a --list of them")
         model = LatentOFER.from_pretrained(
             weights,
             backend=backend,
@@ -213,8 +236,8 @@ def predict(
             "treat_as_hidden": " ".join(treat_as_hidden or ()),
             **{"every": str(every), "per_second": str(per_second)},
         }
-        run = describe(model, inputs.images, wanted, results, version=__version__, **engine)
-        source = source_of(inputs.images, decoder, Choice(every, per_second))
+        run = describe(model, images, wanted, results, version=__version__, **engine)
+        source = live_source(live) if camera is not None else source_of(images, decoder, choice)
         with held(results.folder, "latent-ofer predict"):
             journal = Journal.open(results.journal, run, restart)
             if journal.found:

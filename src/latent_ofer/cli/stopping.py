@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,6 +26,25 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
+
+
+@contextmanager
+def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
+    """Have the first signal that would stop the block call `end` instead, for what has no end."""
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def first(number: int, _: object) -> None:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        end()
+
+    for number in handlers:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

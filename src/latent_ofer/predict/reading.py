@@ -12,6 +12,7 @@ from latent_ofer.arrays import Pixels
 from latent_ofer.errors import ImageError
 from latent_ofer.figure import Preview
 from latent_ofer.images.align import square_crop
+from latent_ofer.images.camera import Camera
 from latent_ofer.images.containers import video_kind
 from latent_ofer.images.guarded import GuardedDecoder
 from latent_ofer.images.load import load_image
@@ -62,11 +63,14 @@ class Source:
         How many there are, about.
     stop : callable
         Ends at once what is being read, by whatever thread.
+    live : bool
+        What was read once cannot be read again.
     """
 
     after: Callable[[Place | None], Iterable[Picture]]
     total: int
     stop: Callable[[], None]
+    live: bool = False
 
 
 def source_of(
@@ -87,6 +91,21 @@ def source_of(
     """
     inputs = _Inputs(images, decoder, choice or Choice())
     return Source(inputs.after, inputs.total(), decoder.close)
+
+
+def live_source(camera: Camera) -> Source:
+    """Frames of a camera; none where an earlier run has begun, which cannot be gone on with."""
+
+    def after(done: Place | None) -> Iterator[Picture]:
+        path = Path(camera.name)
+        try:
+            for frame in camera if done is None else ():
+                assert frame.pixels is not None
+                yield Origin(path, frame.number, frame.time), frame.pixels
+        except ImageError as ended:
+            yield Origin(path), ended
+
+    return Source(after, camera.expected, camera.close, live=True)
 
 
 class _Inputs:

@@ -184,7 +184,7 @@ def _recognise(
         ends.enter_context(closing(pictures))
         ends.callback(source.stop)  # before the thread that waits for it
         before, count = follower.forgotten
-        if count:
+        if count and not source.live:
             again = (picture for _, picture in islice(source.after(before), count))
             follower.remember(_outcomes(model, again, options))
         answers = ends.enter_context(closing(iter(bar)))
