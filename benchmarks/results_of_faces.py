@@ -5,6 +5,8 @@ from typing import Any
 
 from results_cells import NOT_YET, Report, plain, read, share, table
 
+from latent_ofer.weights_folder import SHIPPED, WeightsFolder
+
 DETECTORS = ("labelled", "synthetic", "one-class", "paper")
 COVERS = {
     "hand": "hand",
@@ -82,7 +84,8 @@ def fusion_views() -> str:
     """On dev, the views of the recogniser alone, and fused with what hides a face told apart."""
     report = read("fusion-views")
     kinds, rows = list(report["n"]), []
-    fused = report["fused, hands told apart"]["0.35"]
+    shipped = WeightsFolder.open(SHIPPED).manifest["recipes"]["fusion"]["objects"]
+    fused = report["fused, hands told apart"][f"{shipped:g}"]
     for name, row in (*report["views"].items(), ("fused", fused)):
         rows.append([name, *(f"{100 * row[kind]:.1f}" for kind in kinds)])
     heads = [f"{kind} (n = {n:,})" for kind, n in report["n"].items()]
