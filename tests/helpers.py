@@ -1,6 +1,7 @@
 """Made-up faces and objects for the tests: nothing here is a picture of a person."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def drawn_face(size: int = 112, seed: int = 0) -> tuple[NDArray[np.uint8], NDArr
     face : (size, size, 3) uint8 RGB
     landmarks : (5, 2) float, pixels, (x, y)
     """
+    face, landmarks = _drawn_once(size, seed)
+    return face.copy(), landmarks.copy()
+
+
+@cache
+def _drawn_once(size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     skin = tuple(int(v) for v in rng.integers([150, 110, 80], [240, 190, 160]))
     dark = tuple(int(v) for v in rng.integers(10, 70, 3))

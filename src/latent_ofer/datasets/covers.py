@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -61,8 +62,9 @@ class Cover:
         return self.named.isdisjoint(HIDING)
 
 
-def shipped_covers() -> dict[Face, Cover]:
-    """The package's own table of training faces (FERPlus, UTKFace, CelebA)."""
+@cache
+def shipped_covers() -> Mapping[Face, Cover]:
+    """The package's own table of training faces (FERPlus, UTKFace, CelebA), read once."""
     return read_covers(SHIPPED_COVERS[0])
 
 
@@ -90,7 +92,8 @@ def read_covers(path: Path, split: str | None = None) -> dict[Face, Cover]:
     return covers
 
 
-def shipped_outlines() -> dict[Face, NDArray[np.bool_]]:
+@cache
+def shipped_outlines() -> Mapping[Face, NDArray[np.bool_]]:
     """Patches that are hidden in some training faces, outlined by eye: (14, 14) bool each."""
     return read_outlines(SHIPPED_COVERS[1])
 

@@ -31,7 +31,7 @@ class CleanFaces:
 def known_covers(sources: Sources) -> dict[Face, Cover]:
     """What covers training faces (the package's table) and dev faces (one beside the data)."""
     path = sources.data / COVERS
-    return shipped_covers() | (read_covers(path, "dev") if path.exists() else {})
+    return {**shipped_covers(), **(read_covers(path, "dev") if path.exists() else {})}
 
 
 def clean_rows(kind: str, pool: FacePool, covers: Mapping[Face, Cover], seed: int) -> Rows:
