@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from latent_ofer.datasets.cache import fingerprint, written_to
-from latent_ofer.datasets.readers.fer import PixelTable
+from latent_ofer.datasets.readers.fer2013 import PixelTable
 from latent_ofer.datasets.tree import FolderPictures, Tree
 from latent_ofer.errors import DataError
 

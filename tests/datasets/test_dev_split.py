@@ -16,7 +16,7 @@ from latent_ofer.datasets.dev_split import DevCounts, in_dev
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.pool import FaceSet
 from latent_ofer.datasets.prepare import prepare
-from latent_ofer.datasets.readers.fer import read_ferplus_set
+from latent_ofer.datasets.readers.ferplus import read_ferplus_set
 from latent_ofer.datasets.readers.tables import read_face_archive
 from latent_ofer.datasets.tree import Tree
 from whole_sets import noise

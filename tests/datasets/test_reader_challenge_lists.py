@@ -4,7 +4,7 @@ import pytest
 
 from latent_ofer.datasets.challenge_lists import read_list, restrict
 from latent_ofer.datasets.listing import Listing, Sample
-from latent_ofer.datasets.readers.fer import read_ferplus_set
+from latent_ofer.datasets.readers.ferplus import read_ferplus_set
 from latent_ofer.datasets.tree import FolderPictures
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS

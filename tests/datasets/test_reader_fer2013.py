@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latent_ofer.datasets.readers.fer import read_fer2013
+from latent_ofer.datasets.readers.fer2013 import read_fer2013
 from latent_ofer.errors import DataError, ImageError
 from latent_ofer.labels import EXPRESSIONS
 from layouts_b import small_pixels, write_fer2013, write_fer2013_folders, zipped

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from latent_ofer.datasets.listing import Listing
-from latent_ofer.datasets.readers.fer import read_ferplus_set
+from latent_ofer.datasets.readers.ferplus import read_ferplus_set
 from latent_ofer.errors import DataError
 from layouts_b import (
     label_line,

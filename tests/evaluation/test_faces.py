@@ -11,7 +11,7 @@ from archives import write_ferplus
 from helpers import drawn_face
 from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.prepare import prepare
-from latent_ofer.datasets.readers.fer import read_tables
+from latent_ofer.datasets.registry import open_set
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.errors import DataError
 from latent_ofer.evaluation.faces import (
@@ -131,8 +131,8 @@ def test_test_faces_are_not_in_the_archives(tmp_path: Path) -> None:
 def test_a_list_takes_its_faces_from_wherever_the_tables_lie(tmp_path: Path) -> None:
     write_ferplus_tables(tmp_path / "one", USAGES)
     (tmp_path / "other").mkdir()
-    votes = (tmp_path / "one" / "fer2013new.csv").rename(tmp_path / "other" / "fer2013new.csv")
-    listing = read_tables(votes, tmp_path / "one" / "fer2013.csv")
+    (tmp_path / "one" / "fer2013new.csv").rename(tmp_path / "other" / "fer2013new.csv")
+    listing = open_set("ferplus", tmp_path)
     named = tmp_path / "jianfei_occlusion_list.txt"
     # The third row has no name, so that fer0000010 is row 11 and fer0000012 row 13.
     named.write_text("3_fer0000010.png 8 1\n5_fer0000012.png 8 2\n0_fer0000999.png 8 1\n")
@@ -146,7 +146,7 @@ def test_a_list_takes_its_faces_from_wherever_the_tables_lie(tmp_path: Path) -> 
 
 def test_every_face_of_a_set_is_taken_dev_among_them(tmp_path: Path) -> None:
     folder = write_ferplus_tables(tmp_path, {"Training": 24})
-    listing = read_tables(folder / "fer2013new.csv", folder / "fer2013.csv")
+    listing = open_set("ferplus", folder)
     dev = prepare(listing, "dev", tmp_path / "cache", crops=True)
     faces = choose_listed(listing, None, tmp_path / "cache", None, 7)
     assert len(dev) > 0 and len(faces) == len(listing.samples) == 23
@@ -154,7 +154,7 @@ def test_every_face_of_a_set_is_taken_dev_among_them(tmp_path: Path) -> None:
 
 def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
     folder = write_ferplus_tables(tmp_path / "set", USAGES)
-    listing = read_tables(folder / "fer2013new.csv", folder / "fer2013.csv")
+    listing = open_set("ferplus", folder)
     named = tmp_path / "list.txt"
     named.write_text("test_0003_aligned 3 4\n")
     with pytest.raises(DataError, match="has none of its 1 faces"):
@@ -162,5 +162,5 @@ def test_a_list_of_another_set_is_refused(tmp_path: Path) -> None:
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"fer2013new\.csv: not found"):
-        read_tables(tmp_path / "fer2013new.csv", tmp_path / "fer2013.csv")
+    with pytest.raises(DataError, match=r"looked for .*fer2013new\.csv and fer2013\.csv, found"):
+        open_set("ferplus", tmp_path / "fer2013new.csv")

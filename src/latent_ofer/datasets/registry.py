@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Reader
-from latent_ofer.datasets.readers import affectnet, fer, folders, lists, named, tables
+from latent_ofer.datasets.readers import affectnet, fer2013, ferplus, folders, lists, named, tables
 from latent_ofer.errors import DataError
 from latent_ofer.labels import CODES
 
@@ -60,8 +60,8 @@ _READERS: Final[Mapping[str, Reader]] = {
     "kdef": named.read_kdef,
     "ck+": named.read_ckplus,
     "jaffe": named.read_jaffe,
-    "fer2013": fer.read_fer2013,
-    "ferplus": fer.read_ferplus_set,
+    "fer2013": fer2013.read_fer2013,
+    "ferplus": ferplus.read_ferplus_set,
     "fed-ro": lists.read_fedro,
     "sfew": folders.read_sfew,
     "expw": lists.read_expw,

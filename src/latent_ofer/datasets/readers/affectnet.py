@@ -102,15 +102,15 @@ def _read_tables(found: Findings, tables: Mapping[str, str], codes: str) -> None
                 if before := found.met_before(key, place):
                     why = f"{row[PATH]} is in {before} already, which counts."
                     raise Fault("duplicate", place, why)
-                usable, path = True, left.pop(key, None)
+                usable, path = True, left.pop(key, "")
                 label = read_code(row[EXPRESSION], codes, place)
                 tags = {tag: row[tag] for tag in TAGS.values() if row.get(tag)}
-                sample = Sample(path or "", split, label, row[EXPRESSION], tags=tags)
-                found.listed(place, path, f"{OLD_FOLDER}/{row[PATH]}", sample)
+                sample = Sample(path, split, label, row[EXPRESSION], tags=tags)
+                found.listed(place, f"{OLD_FOLDER}/{row[PATH]}", sample)
         if not usable:
             why = f"no usable row, expected {', '.join(COLUMNS)}."
             found.wrong("bad_file", tables[name], why)
-    found.unlisted(list(left.values()), f"named in {' or '.join(tables)}")
+    found.unlisted(left.values(), f"named in {' or '.join(tables)}")
     found.notes.append(f"Labels from {' and '.join(tables.values())}.")
 
 
@@ -163,15 +163,14 @@ def _read_annotations(found: Findings, pictures: list[re.Match[str]], codes: str
     """The new release; the pictures are matches of `PICTURE`."""
     for picture in track(pictures, len(pictures), "reading AffectNet's annotations"):
         with found.telling():
-            sample = _annotated(found.tree, picture, codes)
-            found.listed("", sample.path, "", sample)
+            found.listed("", "", _annotated(found.tree, picture, codes))
     there = {_key(picture) for picture in pictures}
     for path in found.tree.paths:
         match = ANNOTATION.fullmatch(path)
         if match and _key(match) not in there:
             split = SPLITS[match["split"].lower()]
             wanted = f"{match['home']}/images/{match['id']}.jpg"
-            found.listed(path, None, wanted, Sample("", split, None))
+            found.listed(path, wanted, Sample("", split, None))
     found.notes.append("Labels from the files annotations/*_exp.npy.")
 
 

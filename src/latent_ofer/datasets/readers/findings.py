@@ -72,6 +72,7 @@ class Findings:
         self._missing: defaultdict[Split, list[tuple[str, str]]] = defaultdict(list)
         self._listed: Counter[Split] = Counter()
         self._first: dict[str, str] = {}
+        self._named: set[str] = set()
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -95,36 +96,45 @@ class Findings:
         """Whether `met_before` was never asked."""
         return not self._first
 
-    def listed(self, place: str, path: str | None, wanted: str, sample: Sample) -> None:
+    def find(self, wanted: str) -> str:
+        """The file that a list names; empty where there is none."""
+        path = self.tree.find(wanted) or ""
+        self._named.add(path)
+        return path
+
+    def listed(self, place: str, wanted: str, sample: Sample) -> None:
         """Take a sample that a list names, if its picture is there.
 
         Parameters
         ----------
         place : str
             Where the list names it.
-        path : str or None
-            The picture, None where there is none.
         wanted : str
-            Where it was expected.
+            Where the picture was expected.
+        sample : Sample
+            Without a path where there is no picture.
         """
         self._listed[sample.split] += 1
-        if path is None:
-            self._missing[sample.split].append((place, wanted))
-        else:
+        if sample.path:
             self.samples.append(sample)
+        else:
+            self._missing[sample.split].append((place, wanted))
 
-    def unlisted(self, paths: Sequence[str], expected: str) -> None:
+    def unlisted(self, paths: Iterable[str], expected: str) -> None:
         """Tell in one problem of pictures that are there and belong to nothing.
 
         Parameters
         ----------
+        paths : iterable of str
+            Those that `find` has found count as listed.
         expected : str
             Where a picture must stand to belong to the set: "named in training.csv".
         """
-        if paths:
-            count = "1 picture is" if len(paths) == 1 else f"{len(paths):,} pictures are"
-            message = f"{count} not {expected} and left out, the first is {paths[0]}."
-            self.of_set.append(Problem("unlisted_image", paths[0], message))
+        left = [path for path in paths if path not in self._named]
+        if left:
+            count = "1 picture is" if len(left) == 1 else f"{len(left):,} pictures are"
+            message = f"{count} not {expected} and left out, the first is {left[0]}."
+            self.of_set.append(Problem("unlisted_image", left[0], message))
 
     def must_have_a_map(self, labels: Iterable[str], codes: str | None) -> None:
         """See that there is a map of codes where labels are bare numbers.

@@ -23,11 +23,13 @@ EXPW_LIST: Final = "label.lst"
 EXPW_FOLDERS: Final = frozenset({"image", "images", "origin"})
 """Folders of the pictures, in lower case."""
 EXPW_FORM: Final = "name, face id, four sides of the box, confidence, label"
+EXPW_ORDERS: Final = {"top left right bottom": (1, 0), "left top right bottom": (0, 1)}
+"""Copies differ in the order of a box's sides -> where left and top stand."""
 
 FEDRO_FACES: Final = 400
 FEDRO_LISTS: Final = frozenset({".txt", ".lst", ".list", ".csv"})
 
-Sides = tuple[float, float, float, float]
+Box = tuple[float, float, float, float]
 
 
 def read_rafdb(root: Path, codes: str | None) -> Listing:
@@ -62,9 +64,7 @@ def read_rafdb(root: Path, codes: str | None) -> Listing:
 
 
 def _read_rafdb_list(found: Findings, label_list: str, codes: str) -> None:
-    base = label_list[: -len(RAFDB_LIST)]
-    pictures = {path.lower(): path for path in found.tree.pictures(base)}
-    folder, added = _rafdb_faces(found, base, pictures)
+    folder, added = _rafdb_faces(found, label_list[: -len(RAFDB_LIST)])
     for place, text in _lines(found.tree, label_list):
         with found.telling():
             name, code = _rafdb_row(text, place)
@@ -74,14 +74,12 @@ def _read_rafdb_list(found: Findings, label_list: str, codes: str) -> None:
             split: Split = "train" if name.lower().startswith("train") else "test"
             stem, _, suffix = name.rpartition(".")
             wanted = f"{folder}/{stem}{added}.{suffix}"
-            path = pictures.pop(wanted.lower(), None)
-            label = read_code(code, codes, place)
-            found.listed(place, path, wanted, Sample(path or "", split, label, code))
+            path, label = found.find(wanted), read_code(code, codes, place)
+            found.listed(place, wanted, Sample(path, split, label, code))
     if found.met_none:
         why = "no usable line, expected lines such as train_00001.jpg 5."
         found.wrong("bad_file", label_list, why)
-    left = [path for key, path in pictures.items() if key.startswith(f"{folder.lower()}/")]
-    found.unlisted(left, f"named in {label_list}")
+    found.unlisted(found.tree.pictures(folder), f"named in {label_list}")
 
 
 def _lines(tree: Tree, path: str) -> list[tuple[str, str]]:
@@ -90,10 +88,10 @@ def _lines(tree: Tree, path: str) -> list[tuple[str, str]]:
     return [(f"{path}:{number}", line.strip()) for number, line in lines if line.strip()]
 
 
-def _rafdb_faces(found: Findings, base: str, pictures: dict[str, str]) -> tuple[str, str]:
+def _rafdb_faces(found: Findings, base: str) -> tuple[str, str]:
+    """Folder of the faces, and what its names add to those of the list."""
     for folder, added in RAFDB_FOLDERS:
-        start = f"{base}{folder}/".lower()
-        if any(path.startswith(start) for path in pictures):
+        if found.tree.pictures(base + folder):
             found.notes.append(f"Pictures from {base}{folder}, codes from {base}{RAFDB_LIST}.")
             return base + folder, added
     folder, added = RAFDB_FOLDERS[0]
@@ -153,7 +151,7 @@ class _Face:
     place: str
     name: str
     face: str
-    sides: Sides
+    sides: tuple[float, ...]
     confidence: str
     code: str
 
@@ -181,12 +179,11 @@ def read_expw(root: Path, codes: str | None) -> Listing:
     for place, line in _lines(found.tree, tables[0]):
         with found.telling():
             faces.append(_expw_face(line, place))
-    # Copies differ in the order of the sides: the one that gives boxes an inside is meant.
-    orders = ("top left right bottom", "left top right bottom")
+    # The order that gives boxes an inside is meant.
     fits = {
-        order: sum(_is_whole(_corners(face.sides, order)) for face in faces) for order in orders
+        order: sum(_box(face.sides, order) is not None for face in faces) for order in EXPW_ORDERS
     }
-    order = max(orders, key=lambda order: fits[order])
+    order = max(fits, key=lambda order: fits[order])
     pictures = {
         path.rpartition("/")[2].lower(): path
         for path in found.tree.pictures()
@@ -197,12 +194,18 @@ def read_expw(root: Path, codes: str | None) -> Listing:
         found.problems.append(Problem("missing_folder", "image", message))
     for face in faces:
         with found.telling():
-            label, box = read_code(face.code, "expw", face.place), _box(face, order)
-            path = pictures.get(face.name.lower())
+            label, box = read_code(face.code, "expw", face.place), _box(face.sides, order)
+            if box is None:
+                why = (
+                    f"the box {face.sides} has no inside as {order}, expected right > left and "
+                    "bottom > top."
+                )
+                raise Fault("bad_file", face.place, why)
+            path = pictures.get(face.name.lower(), "")
             tags = {"face": face.face, "confidence": face.confidence}
-            sample = Sample(path or "", "test", label, face.code, box=box, tags=tags)
+            sample = Sample(path, "test", label, face.code, box=box, tags=tags)
             if pictures:
-                found.listed(face.place, path, f"image/{face.name}", sample)
+                found.listed(face.place, f"image/{face.name}", sample)
     named = {face.name.lower() for face in faces}
     unlisted = sorted(path for name, path in pictures.items() if name not in named)
     found.unlisted(unlisted, f"named in {tables[0]}")
@@ -216,29 +219,18 @@ def read_expw(root: Path, codes: str | None) -> Listing:
 
 def _expw_face(line: str, place: str) -> _Face:
     try:
-        name, face, a, b, c, d, confidence, code = line.rsplit(maxsplit=7)
-        return _Face(place, name, face, (float(a), float(b), float(c), float(d)), confidence, code)
+        name, face, *sides, confidence, code = line.rsplit(maxsplit=7)
+        a, b, c, d = map(float, sides)
+        return _Face(place, name, face, (a, b, c, d), confidence, code)
     except ValueError:
         raise Fault("bad_file", place, f"not of the form {EXPW_FORM}.") from None
 
 
-def _corners(sides: Sides, order: str) -> Sides:
-    """Left, top, right, bottom."""
-    first, second, right, bottom = sides
-    return (second, first, right, bottom) if order.startswith("top") else sides
-
-
-def _is_whole(corners: Sides) -> bool:
-    left, top, right, bottom = corners
-    return right > left and bottom > top
-
-
-def _box(face: _Face, order: str) -> Sides:
-    left, top, right, bottom = _corners(face.sides, order)
-    if _is_whole((left, top, right, bottom)):
-        return left, top, right - left, bottom - top
-    why = f"the box {face.sides} has no inside as {order}, expected right > left and bottom > top."
-    raise Fault("bad_file", face.place, why)
+def _box(sides: Sequence[float], order: str) -> Box | None:
+    """Left, top, width and height of the sides in an order; None where these have no inside."""
+    left, top = (sides[place] for place in EXPW_ORDERS[order])
+    right, bottom = sides[2:]
+    return (left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
 def read_fedro(root: Path, codes: str | None) -> Listing:
@@ -279,15 +271,13 @@ def _read_fedro_list(found: Findings, codes: str | None) -> None:
         raise found.not_the_set("FED-RO", expected)
     rows = [(place, *_path_and_label(line)) for place, line in _lines(tree, list_)]
     found.must_have_a_map((label for *_, label in rows), codes)
-    named: set[str] = set()
     by_name = {PurePosixPath(path).name.lower(): path for path in tree.pictures()}
     for place, name, code in rows:
-        path = tree.find(name) or by_name.get(PurePosixPath(name).name.lower())
-        named.add(path or "")
+        path = found.find(name) or found.find(by_name.get(PurePosixPath(name).name.lower(), ""))
         with found.telling():
-            sample = Sample(path or "", "test", read_label(code, codes, place), code)
-            found.listed(place, path, name, sample)
-    found.unlisted([path for path in tree.pictures() if path not in named], f"named in {list_}")
+            sample = Sample(path, "test", read_label(code, codes, place), code)
+            found.listed(place, name, sample)
+    found.unlisted(tree.pictures(), f"named in {list_}")
 
 
 def _path_and_label(line: str) -> tuple[str, str]:

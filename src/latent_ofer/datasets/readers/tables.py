@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.readers.fer2013 import USAGES
 from latent_ofer.datasets.readers.findings import Fault, Findings, read_label, read_landmarks
 from latent_ofer.datasets.readers.folders import SPLITS
 from latent_ofer.datasets.tree import FolderPictures, decoded_text
@@ -18,7 +19,6 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "subject": ("subject", "person", "id"),
 }
 """What each column may be called, in lower case; the first name that is there counts."""
-USAGES: Final[Mapping[str, Split]] = {"publictest": "val", "privatetest": "test"}
 PARQUET = frozenset({".parquet", ".pq"})
 TEXT = frozenset({".csv", ".tsv", ".txt"})
 INDEX: Final = "index.csv"
@@ -44,37 +44,36 @@ def read_table(root: Path, codes: str | None) -> Listing:
         Where it is no such table, lacks a path or label column, or bare numbers come without
         `codes`.
     """
-    header, lines, rows = _rows(root)
+    header, rows = _rows(root)
     where = _columns(header, root)
-    labels = [row[where["label"]] for row in rows if len(row) == len(header)]
-    found, pictures = Findings(root, root.parent), FolderPictures(root.parent)
+    labels = [row[where["label"]] for _, row in rows if len(row) == len(header)]
+    found = Findings(root, root.parent)
+    found.tree = FolderPictures(root.parent)
     found.must_have_a_map(labels, codes)
-    for line, row in zip(lines, rows, strict=True):
+    for line, row in rows:
         place = f"{root.name}:{line}"
         with found.telling():
-            sample = _sample(row, len(header), where, codes, place)
-            path = sample.path if pictures.exists(sample.path) else None
-            found.listed(place, path, sample.path, sample)
+            if len(row) != len(header):
+                why = f"{len(row)} columns, expected {len(header)} as in the header."
+                raise Fault("bad_file", place, why)
+            values = {name: row[column] for name, column in where.items()}
+            split = _split(values.get("split", "test"), place)
+            label = read_label(values["label"], codes, place)
+            path = values["path"].replace("\\", "/")
+            subject = values.get("subject", "")
+            sample = Sample(found.find(path), split, label, values["label"], subject)
+            found.listed(place, path, sample)
     if "split" not in where:
         found.notes.append("No column split: every picture is in the split test.")
-    return found.listing("table", pictures)
+    return found.listing("table")
 
 
-def _sample(
-    row: Sequence[str], width: int, where: Mapping[str, int], codes: str | None, place: str
-) -> Sample:
-    if len(row) != width:
-        why = f"{len(row)} columns, expected {width} as in the header."
-        raise Fault("bad_file", place, why)
-    values = {name: row[column] for name, column in where.items()}
-    word = values.get("split", "test").lower()
-    split = SPLITS.get(word) or USAGES.get(word)
+def _split(word: str, place: str) -> Split:
+    lower = word.strip().lower()
+    split = SPLITS.get(lower) or USAGES.get(lower)
     if split is None:
-        why = f'split "{values["split"]}" is none of train, val and test.'
-        raise Fault("unknown_code", place, why)
-    label = read_label(values["label"], codes, place)
-    path = values["path"].replace("\\", "/")
-    return Sample(path, split, label, values["label"], values.get("subject", ""))
+        raise Fault("unknown_code", place, f'split "{word}" is none of train, val and test.')
+    return split
 
 
 def _columns(header: Sequence[str], root: Path) -> dict[str, int]:
@@ -93,8 +92,8 @@ def _columns(header: Sequence[str], root: Path) -> dict[str, int]:
     return where
 
 
-def _rows(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
-    """Header, line of each row and the rows themselves, as stripped text."""
+def _rows(root: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header, and line and fields of each row, as stripped text."""
     suffix = root.suffix.lower()
     if not root.is_file() or suffix not in PARQUET | TEXT:
         raise DataError(f"{root}: no table. Give the .csv, .tsv or .parquet file itself.")
@@ -108,11 +107,10 @@ def _rows(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
     delimiter = max("\t;,", key=lambda mark: (first.count(mark), mark == ","))
     reader = csv.reader(text, delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
-    found = [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
-    return header, [line for line, _ in found], [row for _, row in found]
+    return header, [(reader.line_num, [field.strip() for field in row]) for row in reader if row]
 
 
-def _parquet(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
+def _parquet(root: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """A Parquet file has no lines: its rows are counted from 1."""
     try:
         import pandas as pd
@@ -128,7 +126,7 @@ def _parquet(root: Path) -> tuple[list[str], list[int], list[list[str]]]:
         raise DataError(f"{root}: not a readable Parquet file ({message}).") from error
     texts = frame.astype("string").fillna("")
     rows = [[field.strip() for field in row] for row in texts.itertuples(index=False, name=None)]
-    return [str(name) for name in frame.columns], list(range(1, len(rows) + 1)), rows
+    return [str(name) for name in frame.columns], list(enumerate(rows, start=1))
 
 
 def read_face_archive(root: Path, codes: str | None) -> Listing:
@@ -155,16 +153,11 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
     if not {"path", "split"} <= set(rows.fieldnames or ()):
         raise DataError(f"{root}: {index}: the header lacks the columns path and split.")
     base = index[: -len(INDEX)]
-    named: set[str] = set()
     for row in rows:
         place = f"{index}:{rows.line_num}"
-        path = tree.find(base + row["path"])
-        named.add(path or "")
+        path = found.find(base + row["path"])
         with found.telling():
-            split = SPLITS.get(row["split"].strip().lower())
-            if split is None:
-                why = f'split "{row["split"]}" is none of train, val and test.'
-                raise Fault("unknown_code", place, why)
+            split = _split(row["split"], place)
             code = row.get("expression", "").strip()
             label = read_label(code, codes, place)
             tags = {"name": PurePosixPath(row["path"]).name}
@@ -172,7 +165,7 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
             if row.get("source") in GREY_SOURCES:
                 tags["grey"] = "yes"
             sample = Sample(
-                path or "",
+                path,
                 split,
                 label,
                 code,
@@ -180,7 +173,6 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
                 landmarks=read_landmarks(row),
                 tags=tags,
             )
-            found.listed(place, path, base + row["path"], sample)
-    left = [path for path in tree.pictures(base) if path not in named]
-    found.unlisted(left, f"named in {index}")
+            found.listed(place, base + row["path"], sample)
+    found.unlisted(tree.pictures(base), f"named in {index}")
     return found.listing("faces")
