@@ -43,8 +43,7 @@ def split_by_people(
     for people in strata.values():
         people.sort(key=lambda subject: _rank(name, subject))
         tested = max(round(TEST_SHARE * len(people)), int(len(people) > 1))
-        splits |= {subject: "test" for subject in people[:tested]}
-        splits |= {subject: "train" for subject in people[tested:]}
+        splits |= {who: "test" if rank < tested else "train" for rank, who in enumerate(people)}
     return splits
 
 
@@ -66,13 +65,12 @@ def subjects_in_two_splits(samples: Sequence[Sample]) -> list[Problem]:
     return capped(problems)
 
 
-def give_splits(
-    found: Findings, name: str, stratum: Callable[[str], str] = lambda subject: ""
-) -> None:
+def give_splits(found: Findings, name: str) -> None:
     """Give samples the splits of the copy's own folders, or else splits by people.
 
-    Samples outside the folders of a copy that has such folders are left out; a note says who made
-    the splits, and the number of people and pictures in each.
+    The latter are balanced by the tag ``sex`` where samples have it. Samples outside the folders
+    of a copy that has such folders are left out; a note says who made the splits, and the number
+    of people and pictures in each.
     """
     of_folder = [(sample, split_in_path(sample.path)) for sample in found.samples]
     if any(split for _, split in of_folder):
@@ -83,19 +81,16 @@ def give_splits(
         found.of_set += subjects_in_two_splits(found.samples)
     else:
         made_by = "a hash of the person, a fifth of the people to test"
-        splits = split_by_people(name, (sample.subject for sample in found.samples), stratum)
+        sex = {sample.subject: sample.tags.get("sex", "") for sample in found.samples}
+        splits = split_by_people(name, sex, lambda who: sex[who])
         found.samples = [replace(sample, split=splits[sample.subject]) for sample in found.samples]
     found.notes.append(f"Splits by {made_by}: {_counts(found.samples)}.")
 
 
 def _counts(samples: Sequence[Sample]) -> str:
-    people: defaultdict[str, set[str]] = defaultdict(set)
-    pictures: defaultdict[str, int] = defaultdict(int)
-    for sample in samples:
-        people[sample.split].add(sample.subject)
-        pictures[sample.split] += 1
+    subjects = {split: [s.subject for s in samples if s.split == split] for split in SPLITS}
     return ", ".join(
-        f"{split} {len(people[split]):,} people with {pictures[split]:,} pictures"
-        for split in SPLITS
-        if split in people
+        f"{split} {len(set(people)):,} people with {len(people):,} pictures"
+        for split, people in subjects.items()
+        if people
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from latent_ofer.datasets.listing import Listing, Sample, Split
 from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
-from latent_ofer.datasets.readers.folders import class_folders, take_copy
+from latent_ofer.datasets.readers.folders import SPLITS, class_folders, take_copy
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.progress import track
@@ -26,11 +26,12 @@ COLUMNS: Final = (
     *("facial_landmarks", "expression", "valence", "arousal"),
 )
 """Of a file without header; a header may have them in another order."""
+NUMBER = re.compile(r"\s*[-+]?\.?\d")
+"""Start of a number, which the second column has where there is no header."""
 PATH, EXPRESSION = COLUMNS[0], COLUMNS[6]
 NEW = r"(?P<home>(.*/)?(?P<split>train|val)_set)/"
 PICTURE = re.compile(NEW + r"images/(?P<id>[^/]+)\.\w+", re.I)
 ANNOTATION = re.compile(NEW + r"annotations/(?P<id>.+)_exp.npy", re.I)
-SPLITS: Final[dict[str, Split]] = {"train": "train", "val": "val"}
 TAGS: Final = {"val": "valence", "aro": "arousal"}
 """End of an annotation's name -> tag; the tags are columns of the tables too."""
 
@@ -66,9 +67,6 @@ def read(root: Path, codes: str | None) -> Listing:
         found.wrong("missing_file", "training.csv", why)
     elif folders := class_folders(tree):
         take_copy(found, folders, own, optional=OPTIONAL)
-        untold = sum(len(folder.pictures) for folder in folders if folder.split is None)
-        if untold:
-            found.notes.append(f"{untold:,} pictures of no known split are taken for test.")
     else:
         raise found.not_the_set(
             "AffectNet",
@@ -127,7 +125,7 @@ def _rows(found: Findings, table: str) -> Iterator[tuple[str, dict[str, str]]]:
         if not fields:
             continue
         if not columns:
-            has_header = len(fields) < 2 or not _is_number(fields[1])
+            has_header = not NUMBER.match("".join(fields[1:2]))
             columns = _header(fields) if has_header else list(COLUMNS)
             if PATH not in columns or EXPRESSION not in columns:
                 why = (
@@ -151,14 +149,6 @@ def _header(fields: list[str]) -> list[str]:
     return [spelt.get(field.strip().lower(), field) for field in fields]
 
 
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
 def _read_annotations(found: Findings, pictures: list[re.Match[str]], codes: str) -> None:
     """The new release; the pictures are matches of `PICTURE`."""
     for picture in track(pictures, len(pictures), "reading AffectNet's annotations"):
@@ -168,9 +158,8 @@ def _read_annotations(found: Findings, pictures: list[re.Match[str]], codes: str
     for path in found.tree.paths:
         match = ANNOTATION.fullmatch(path)
         if match and _key(match) not in there:
-            split = SPLITS[match["split"].lower()]
             wanted = f"{match['home']}/images/{match['id']}.jpg"
-            found.listed(path, wanted, Sample("", split, None))
+            found.listed(path, wanted, Sample("", SPLITS[match["split"].lower()], None))
     found.notes.append("Labels from the files annotations/*_exp.npy.")
 
 

@@ -14,21 +14,13 @@ from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.labels import CODES, EXPRESSIONS, WORDS, index_of_word
 
-SPLITS: Final[Mapping[str, Split]] = {
-    "train": "train",
-    "training": "train",
-    "train_set": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "val_set": "val",
-    "valid_set": "val",
-    "validation_set": "val",
-    "test": "test",
-    "testing": "test",
-    "test_set": "test",
+_NAMES: Final[Mapping[Split, Sequence[str]]] = {
+    "train": ("train", "training", "train_set"),
+    "val": ("val", "valid", "validation", "val_set", "valid_set", "validation_set"),
+    "test": ("test", "testing", "test_set"),
 }
-"""What people call the folder of a split, in lower case."""
+SPLITS: Final = {name: split for split, names in _NAMES.items() for name in names}
+"""What people call the folder of a split, in lower case -> split."""
 
 DIGITS = re.compile(r"\d{1,2}")
 SEVEN_CLASSES: Final = "fer2013"
@@ -61,6 +53,16 @@ class ClassFolder:
         """Whether the class is a bare number."""
         return DIGITS.fullmatch(self.name) is not None
 
+    @property
+    def is_word(self) -> bool:
+        """Whether the class is named by a known word."""
+        return self.name.strip().lower() in WORDS
+
+    @property
+    def home(self) -> str:
+        """The folder that it stands in."""
+        return self.path.rpartition("/")[0]
+
 
 def split_in_path(path: str) -> Split | None:
     """Split that a folder of a path names, the innermost one first; None where none does."""
@@ -78,16 +80,8 @@ def class_folders(tree: Tree) -> list[ClassFolder]:
         for folder, paths in sorted(pictures.items())
         if folder
     ]
-    homes = {_home(folder) for folder in found if folder.is_digits or _is_word(folder.name)}
-    return [folder for folder in found if _home(folder) in homes]
-
-
-def _home(folder: ClassFolder) -> str:
-    return folder.path.rpartition("/")[0]
-
-
-def _is_word(name: str) -> bool:
-    return name.strip().lower() in WORDS
+    homes = {folder.home for folder in found if folder.is_digits or folder.is_word}
+    return [folder for folder in found if folder.home in homes]
 
 
 def known_folders(found: Findings, title: str, codes: str | None) -> list[ClassFolder]:
@@ -116,8 +110,8 @@ def take_folders(
     found: Findings,
     folders: Sequence[ClassFolder],
     codes: str,
-    other_split: Callable[[str], Split] = lambda path: "test",
     optional: AbstractSet[str] = frozenset(),
+    split_of: Callable[[str], Split | None] = lambda path: None,
 ) -> None:
     """Take the pictures of class folders, by the word or the code that names each folder.
 
@@ -129,16 +123,16 @@ def take_folders(
     found : Findings
     codes : str
         Name of the set's map in `labels.CODES`: the classes it has, and what bare numbers mean.
-    other_split : callable
-        Split of a picture that no folder tells it of.
     optional : set of str
         Expressions that a copy may lack altogether.
+    split_of : callable
+        Split that a picture's own path tells, where its folder tells none; test without either.
     """
     for folder in folders:
         with found.telling():
             label = _label(folder, codes)
             found.samples += [
-                Sample(path, folder.split or other_split(path), label, folder.name)
+                Sample(path, folder.split or split_of(path) or "test", label, folder.name)
                 for path in folder.pictures
             ]
     _tell_empty_classes(found, folders, codes, optional)
@@ -148,13 +142,16 @@ def take_copy(
     found: Findings,
     folders: Sequence[ClassFolder],
     codes: str,
-    other_split: Callable[[str], Split] = lambda path: "test",
     optional: AbstractSet[str] = frozenset(),
+    split_of: Callable[[str], Split | None] = lambda path: None,
 ) -> None:
     """As `take_folders`, and tell of all pictures that no folder gives a class or a split."""
-    take_folders(found, folders, codes, other_split, optional)
+    take_folders(found, folders, codes, optional, split_of)
     outside(found, folders)
     found.notes.append(f"A copy in class folders, read with the codes {codes}.")
+    unknown = sum(not split_of(p) for f in folders if f.split is None for p in f.pictures)
+    if unknown:
+        found.notes.append(f"{unknown:,} pictures of no known split are taken for test.")
 
 
 def take_classes(found: Findings, title: str, codes: str | None) -> None:
@@ -174,12 +171,12 @@ def outside(found: Findings, folders: Sequence[ClassFolder]) -> None:
     """Tell of the pictures that are neither a sample nor in any class folder."""
     held = {sample.path for sample in found.samples}
     held.update(path for folder in folders for path in folder.pictures)
-    left = [path for path in found.tree.pictures() if path not in held]
+    left = (path for path in found.tree.pictures() if path not in held)
     found.unlisted(left, "in a class folder")
 
 
 def _label(folder: ClassFolder, codes: str) -> int | None:
-    if not _is_word(folder.name):
+    if not folder.is_word:
         return read_code(folder.name, codes, folder.path)
     label = index_of_word(folder.name)
     classes = CODES[codes].values()
@@ -194,7 +191,7 @@ def _tell_empty_classes(
 ) -> None:
     filled = {(sample.split, sample.label) for sample in found.samples}
     anywhere = {label for _, label in filled}
-    homes = {(_home(folder), folder.split): folder.is_digits for folder in folders}
+    homes = {(folder.home, folder.split): folder.is_digits for folder in folders}
     for code, expression in CODES[codes].items():
         label = EXPRESSIONS.index(expression)
         if label not in anywhere and expression in optional:
@@ -224,7 +221,7 @@ def read_folder(root: Path, codes: str | None) -> Listing:
     """
     found = Findings(root)
     folders = known_folders(found, "class folders", codes)
-    named = [folder for folder in folders if folder.is_digits or folder.name.lower() in WORDS]
+    named = [folder for folder in folders if folder.is_digits or folder.is_word]
     present = {WORDS.get(name.lower()) for name in _names_beside(found.tree, folders)}
     absent = frozenset(EXPRESSIONS) - present if codes is None else frozenset()
     take_folders(found, named, codes or EIGHT_CLASSES, optional=absent)

@@ -1,8 +1,8 @@
 """Sets with one list of names and labels: RAF-DB's basic part, ExpW, FED-RO."""
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -16,6 +16,7 @@ from latent_ofer.errors import DataError
 RAFDB_LIST: Final = "EmoLabel/list_patition_label.txt"
 """Spelt so by the authors."""
 RAFDB_PICTURE = re.compile(r"(train|test)_\d+(_aligned)?\.\w+", re.IGNORECASE)
+RAFDB_SPLITS: Final[Mapping[str, Split]] = {"train": "train", "test": "test"}
 RAFDB_FOLDERS: Final = (("Image/aligned", "_aligned"), ("Image/original", ""))
 """Where the faces may be, the better one first, and what its names add to those of the list."""
 
@@ -71,11 +72,10 @@ def _read_rafdb_list(found: Findings, label_list: str, codes: str) -> None:
             if before := found.met_before(name.lower(), place):
                 line = before.rpartition(":")[2]
                 raise Fault("duplicate", place, f"{name} is in line {line} already, which counts.")
-            split: Split = "train" if name.lower().startswith("train") else "test"
             stem, _, suffix = name.rpartition(".")
             wanted = f"{folder}/{stem}{added}.{suffix}"
             path, label = found.find(wanted), read_code(code, codes, place)
-            found.listed(place, wanted, Sample(path, split, label, code))
+            found.listed(place, wanted, Sample(path, _split_of_name(name) or "test", label, code))
     if found.met_none:
         why = "no usable line, expected lines such as train_00001.jpg 5."
         found.wrong("bad_file", label_list, why)
@@ -116,32 +116,20 @@ def _rafdb_row(text: str, place: str) -> tuple[str, str]:
 
 def _read_rafdb_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | None) -> None:
     if codes is None and any(folder.is_digits and int(folder.name) == 0 for folder in folders):
-        largest = max(folders, key=lambda folder: len(folder.pictures)).name
+        counts = Counter(folder.name for folder in folders for _ in folder.pictures)
+        told = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
         raise DataError(
             f"{found.tree.root}: class folders that count from 0 stand in either of two orders; "
-            f"pictures in each: {_told_counts(folders)}. RAF-DB's largest class is happiness, "
-            f"here it is folder {largest}: give --codes raf-db-from-0 where happiness is 3, "
+            f"pictures in each: {told}. RAF-DB's largest class is happiness, here it is folder "
+            f"{counts.most_common(1)[0][0]}: give --codes raf-db-from-0 where happiness is 3, "
             "--codes ma-net where it is 1."
         )
-    take_copy(found, folders, codes or "raf-db", _split_of_name)
-    untold = sum(
-        folder.split is None and not RAFDB_PICTURE.fullmatch(path.rpartition("/")[2])
-        for folder in folders
-        for path in folder.pictures
-    )
-    if untold:
-        found.notes.append(f"{untold:,} pictures of no known split are taken for test.")
+    take_copy(found, folders, codes or "raf-db", split_of=_split_of_name)
 
 
-def _told_counts(folders: Sequence[ClassFolder]) -> str:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for folder in folders:
-        counts[folder.name] += len(folder.pictures)
-    return ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
-
-
-def _split_of_name(path: str) -> Split:
-    return "train" if path.rpartition("/")[2].lower().startswith("train_") else "test"
+def _split_of_name(path: str) -> Split | None:
+    """Split that a picture's name begins with."""
+    return RAFDB_SPLITS.get(path.rpartition("/")[2].partition("_")[0].lower())
 
 
 @dataclass(frozen=True)

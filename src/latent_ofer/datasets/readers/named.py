@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,20 +10,18 @@ from typing import Final
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.people import give_splits
 from latent_ofer.datasets.readers.findings import Fault, Findings, read_code
-from latent_ofer.datasets.readers.folders import ClassFolder, class_folders, take_folders
+from latent_ofer.datasets.readers.folders import class_folders, known_folders, take_folders
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 
 KDEF = re.compile(
-    r"(?P<session>[AB])(?P<sex>[FM])(?P<id>0[1-9]|[12]\d|3[0-5])"
+    r"(?P<session>[AB])(?P<person>(?P<sex>[FM])(0[1-9]|[12]\d|3[0-5]))"
     r"(?P<code>[A-Z]{2})(?P<angle>FL|HL|S|HR|FR)"
 )
 """Session, sex, one of 35 people, expression, angle: full left ... straight ... full right."""
 PEOPLE: Final = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
-JAFFE = re.compile(
-    rf"(?P<person>{'|'.join(PEOPLE)})\.(?P<code>[A-Z]{{2}})(?P<take>\d)\.(?P<serial>\d+)"
-)
+JAFFE = re.compile(rf"(?P<person>{'|'.join(PEOPLE)})\.(?P<code>[A-Z]{{2}})(?P<take>\d)\.\d+")
 """Person, expression and take, serial number."""
 FRAME = re.compile(r"(?P<subject>S\d{3})_(?P<sequence>\d{3})_(?P<frame>\d{8})", re.IGNORECASE)
 EMOTION_END: Final = "_emotion.txt"
@@ -46,9 +44,7 @@ def read_kdef(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as KDEF names them.
     """
-    tags = ("session", "sex", "angle")
-    example = "AF01ANS.JPG"
-    return _read("kdef", root, codes, KDEF, ("sex", "id"), tags, example, lambda who: who[0])
+    return _read("kdef", root, codes, KDEF, "AF01ANS.JPG")
 
 
 def read_jaffe(root: Path, codes: str | None) -> Listing:
@@ -59,20 +55,13 @@ def read_jaffe(root: Path, codes: str | None) -> Listing:
     DataError
         When no picture is named as JAFFE names them.
     """
-    return _read("jaffe", root, codes, JAFFE, ("person",), ("take",), "KA.AN1.39.tiff")
+    return _read("jaffe", root, codes, JAFFE, "KA.AN1.39.tiff")
 
 
 def _read(
-    name: str,
-    root: Path,
-    codes: str | None,
-    pattern: re.Pattern[str],
-    person: Sequence[str],
-    tags: Sequence[str],
-    example: str,
-    stratum: Callable[[str], str] = lambda who: "",
+    name: str, root: Path, codes: str | None, pattern: re.Pattern[str], example: str
 ) -> Listing:
-    """Read a set by a pattern of names, of which some parts tell the person, some are tags."""
+    """Read a set by a pattern of names, whose parts are person, code and tags."""
     own, title = codes or name, name.upper()
     found = Findings(root)
     for path in found.tree.pictures():
@@ -86,12 +75,12 @@ def _read(
             if before := found.met_before(stem, path):
                 why = f"{before} has the same name and is the one that counts."
                 raise Fault("duplicate", path, why)
-            subject = "".join(match[part] for part in person)
-            known = {part: match[part] for part in tags}
-            found.samples.append(Sample(path, "train", label, match["code"], subject, tags=known))
+            tags = match.groupdict()
+            subject, code = tags.pop("person"), tags.pop("code")
+            found.samples.append(Sample(path, "train", label, code, subject, tags=tags))
     if not found.samples:
         raise found.not_the_set(title, f"pictures with names such as {example}")
-    give_splits(found, name, stratum)
+    give_splits(found, name)
     return found.listing(name)
 
 
@@ -116,8 +105,8 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
     found = Findings(root)
     own = codes or "ck+"
     emotions = _emotion_files(found.tree)
-    if not emotions and (folders := class_folders(found.tree)):
-        return _ckplus_copy(found, folders, codes)
+    if not emotions and class_folders(found.tree):
+        return _ckplus_copy(found, codes)
     sequences = _sequences(found.tree)
     if emotions:
         return _ckplus_official(found, sequences, emotions, own)
@@ -135,10 +124,9 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
 def _emotion_files(tree: Tree) -> dict[Key, list[str]]:
     found: defaultdict[Key, list[str]] = defaultdict(list)
     for path in tree.paths:
-        if path.lower().endswith(EMOTION_END):
-            match = FRAME.match(path.rpartition("/")[2])
-            if match:
-                found[_key(match)].append(path)
+        match = FRAME.match(path.rpartition("/")[2])
+        if match and path.lower().endswith(EMOTION_END):
+            found[_key(match)].append(path)
     return found
 
 
@@ -210,18 +198,16 @@ def _labelled_frames(frames: Sequence[str], key: Key, label: int | None, code: s
     ]
 
 
-def _ckplus_copy(found: Findings, folders: Sequence[ClassFolder], codes: str | None) -> Listing:
-    bare = (folder.name for folder in folders if folder.is_digits for _ in folder.pictures)
-    found.must_have_a_map(bare, codes)
+def _ckplus_copy(found: Findings, codes: str | None) -> Listing:
+    folders = known_folders(found, "CK+", codes)
     found.notes.append("A copy in class folders.")
-    take_folders(found, folders, codes or "ck+", lambda path: "train", OPTIONAL)
+    take_folders(found, folders, codes or "ck+", optional=OPTIONAL)
     samples, found.samples = found.samples, []
     for sample in samples:
         match = _frame(sample.path)
         if match:
             subject, sequence = _key(match)
-            named = replace(sample, subject=subject, tags={"sequence": sequence})
-            found.samples.append(named)
+            found.samples.append(replace(sample, subject=subject, tags={"sequence": sequence}))
         else:
             why = (
                 "not named as CK+ names frames, expected one like S010_004_00000017.png, which "

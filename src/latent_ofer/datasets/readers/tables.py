@@ -164,15 +164,8 @@ def read_face_archive(root: Path, codes: str | None) -> Listing:
             tags |= {tag: row[tag] for tag in TAGS if row.get(tag)}
             if row.get("source") in GREY_SOURCES:
                 tags["grey"] = "yes"
-            sample = Sample(
-                path,
-                split,
-                label,
-                code,
-                row.get("subject", ""),
-                landmarks=read_landmarks(row),
-                tags=tags,
-            )
+            subject, points = row.get("subject", ""), read_landmarks(row)
+            sample = Sample(path, split, label, code, subject, landmarks=points, tags=tags)
             found.listed(place, base + row["path"], sample)
     found.unlisted(tree.pictures(base), f"named in {index}")
     return found.listing("faces")
