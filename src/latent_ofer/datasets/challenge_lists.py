@@ -5,7 +5,6 @@ label, but the data set's own label counts.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -90,11 +89,13 @@ def read_list(path: Path) -> ChallengeList:
         When the file cannot be read or no line has a known form.
     """
     try:
-        lines = path.read_text("utf-8-sig", errors="replace").splitlines()
+        text = path.read_text("utf-8-sig", errors="replace")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    tidy = [" ".join(line.split()) for line in lines]
-    form = next((form for line in tidy for form in _LINES if re.fullmatch(form[2], line)), None)
+    tidy = (" ".join(line.split()) for line in text.splitlines())
+    lines = {f"{path.name}:{number}": line for number, line in enumerate(tidy, start=1) if line}
+    fitting = (form for line in lines.values() for form in _LINES if re.fullmatch(form[2], line))
+    form = next(fitting, None)
     if form is None:
         raise DataError(
             f"{path}: no list of occlusions or poses. Expected lines such as "
@@ -107,22 +108,18 @@ def read_list(path: Path) -> ChallengeList:
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
     repeated = 0
-    for number, line in enumerate(tidy, start=1):
-        place = f"{path.name}:{number}"
-        match = re.fullmatch(pattern, line)
-        if match is None and line:
-            why = f'"{line[:60]}" does not have the form of this list of {kind}s in {data_set}.'
-            problems.append(Fault("bad_file", place, why).problem)
-        if match is None:
-            continue
+    for place, line in lines.items():
         try:
+            match = re.fullmatch(pattern, line)
+            if match is None:
+                why = f'"{line[:60]}" does not have the form of this list of {kind}s in {data_set}.'
+                raise Fault("bad_file", place, why)
             label = read_code(match["code"], codes, place)
+            repeated += match["name"] in entries
+            tag = match.groupdict().get("type", unsaid)
+            entries.setdefault(match["name"], Entry(place, match["name"], label, tag))
         except Fault as fault:
             problems.append(fault.problem)
-            continue
-        repeated += match["name"] in entries
-        tag = match.groupdict().get("type", unsaid)
-        entries.setdefault(match["name"], Entry(place, match["name"], label, tag))
     return ChallengeList(path, data_set, kind, list(entries.values()), repeated, capped(problems))
 
 
@@ -147,7 +144,7 @@ def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
     DataError
         When the data set has none of the faces.
     """
-    by_name = _by_name(listing)
+    by_name = {_name(sample): sample for sample in reversed(listing.samples)}
     samples: list[Sample] = []
     problems = list(chosen.problems)
     for entry in chosen.entries:
@@ -180,12 +177,10 @@ def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
     )
 
 
-def _by_name(listing: Listing) -> Mapping[str, Sample]:
-    names: dict[str, Sample] = {}
-    for sample in listing.samples:
-        name = PurePosixPath(sample.tags.get("name", sample.path)).stem.lower()
-        names.setdefault(name.removesuffix("_aligned"), sample)
-    return names
+def _name(sample: Sample) -> str:
+    """Base name as the lists write it."""
+    path = PurePosixPath(sample.tags.get("name", sample.path))
+    return path.stem.lower().removesuffix("_aligned")
 
 
 def _word(label: int | None) -> str:

@@ -13,6 +13,7 @@ from latent_ofer.datasets.duplicates import CopyCounts, Duplicates, Fingerprints
 from latent_ofer.datasets.listing import SPLITS, Listing, Problem, Sample, Split
 from latent_ofer.datasets.main_face import cropped
 from latent_ofer.datasets.people import subjects_in_two_splits
+from latent_ofer.datasets.readers.findings import Fault
 from latent_ofer.datasets.registry import SETS
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
@@ -145,45 +146,40 @@ def _empty_classes(listing: Listing) -> list[Problem]:
     Splits by people are not held to it: a rare class may fall on one side.
     """
     known = SETS.get(listing.name)
-    anywhere = {sample.label for sample in listing.samples} - {None}
+    labels = {split: {sample.label for sample in listing.of(split)} - {None} for split in SPLITS}
+    anywhere = set[int | None]().union(*labels.values())
     if known is None or not anywhere:
         return []
     by_people = any(sample.subject for sample in listing.samples)
-    problems = []
+    lacking: list[str] = []
     for expression in known.classes:
         label = EXPRESSIONS.index(expression)
-        empty: list[Split] = []
-        for split in SPLITS:
-            labels = {sample.label for sample in listing.of(split)} - {None}
-            if labels and label not in labels:
-                empty.append(split)
-        if label in anywhere and not by_people:
-            problems += [_empty(listing, expression, f" in the split {split}") for split in empty]
-        elif label not in anywhere and expression not in known.optional:
-            problems.append(_empty(listing, expression, ""))
-    return problems
-
-
-def _empty(listing: Listing, expression: str, where: str) -> Problem:
-    message = f"{listing.root}: no picture of {expression}{where}, expected at least one."
-    return Problem("empty_class", str(listing.root), message)
+        if label not in anywhere and expression not in known.optional:
+            lacking.append(expression)
+        elif label in anywhere and not by_people:
+            empty = [split for split, some in labels.items() if some and label not in some]
+            lacking += [f"{expression} in the split {split}" for split in empty]
+    return [
+        Fault(
+            "empty_class", str(listing.root), f"no picture of {what}, expected at least one."
+        ).problem
+        for what in lacking
+    ]
 
 
 def _split_counts(listing: Listing, published: Mapping[str, int]) -> dict[Split, SplitCounts]:
     known = {sample.label for sample in listing.samples} - {None}
     counts: dict[Split, SplitCounts] = {}
     for split in SPLITS:
-        samples = listing.of(split)
-        if not samples:
-            continue
-        labels = Counter(sample.label for sample in samples)
-        counts[split] = SplitCounts(
-            len(samples),
-            {name: labels[index] for index, name in enumerate(EXPRESSIONS) if index in known},
-            labels[None],
-            len({sample.subject for sample in samples if sample.subject}),
-            published.get(split),
-        )
+        labels = Counter(sample.label for sample in listing.of(split))
+        if labels:
+            counts[split] = SplitCounts(
+                labels.total(),
+                {name: labels[index] for index, name in enumerate(EXPRESSIONS) if index in known},
+                labels[None],
+                len({sample.subject for sample in listing.of(split)} - {""}),
+                published.get(split),
+            )
     return counts
 
 
@@ -236,5 +232,4 @@ def _pictures(
 
 def _unreadable(path: str, error: ImageError) -> Problem:
     reason = error.message.rpartition(f"{path}: ")[2].removeprefix("image: ")
-    message = f"{path}: unreadable ({error.code}): {reason}"
-    return Problem("unreadable_image", path, message)
+    return Problem("unreadable_image", path, f"{path}: unreadable ({error.code}): {reason}")

@@ -77,18 +77,12 @@ class Fingerprints:
             groups.setdefault(self.digests[row], []).append(row)
         exact = [tuple(rows) for rows in groups.values() if len(rows) > 1]
         # One of each content in each split: further copies of it would be found over and over.
-        ranks = np.array([HELD_OUT[split] for split in splits], dtype=np.int8)
-        chosen: list[int] = []
-        contents: list[int] = []
-        for content, rows in enumerate(groups.values()):
-            firsts = {int(ranks[row]): row for row in reversed(rows)}
-            chosen += firsts.values()
-            contents += [content] * len(firsts)
-        rows_ = np.array(chosen, dtype=np.int64)
-        near, within = near_copies(
-            self.hashes[rows_], self.thumbnails[rows_], ranks[rows_], np.array(contents, np.int64)
-        )
-        pairs = sorted((int(rows_[low]), int(rows_[high])) for low, high in near)
+        firsts = {(rows[0], splits[row]): row for rows in groups.values() for row in reversed(rows)}
+        chosen = np.array(list(firsts.values()), dtype=np.int64)
+        contents = np.array([first for first, _ in firsts], dtype=np.int64)
+        ranks = np.array([HELD_OUT[splits[row]] for row in chosen], dtype=np.int8)
+        near, within = near_copies(self.hashes[chosen], self.thumbnails[chosen], ranks, contents)
+        pairs = sorted((int(chosen[low]), int(chosen[high])) for low, high in near)
         return Duplicates(exact, pairs, within)
 
 

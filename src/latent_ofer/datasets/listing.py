@@ -106,15 +106,12 @@ class Pictures(Protocol):
         ImageError
             When it cannot be read.
         """
-        ...
 
     def exists(self, path: str) -> bool:
         """Whether there is such a picture."""
-        ...
 
     def files(self, paths: Iterable[str]) -> tuple[Path, list[str]]:
         """Folder or archive, and the files in it that hold some pictures; each once, sorted."""
-        ...
 
 
 @dataclass(frozen=True)

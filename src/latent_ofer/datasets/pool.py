@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from latent_ofer.datasets.main_face import in_three_channels
 from latent_ofer.occlusion.objects import Cutout, paste_object
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.occlusion.seeds import image_rng
@@ -167,11 +168,8 @@ class FacePool:
     def native(self, row: int) -> Native:
         """One face as its set holds it, grey repeated in three channels."""
         faces, place = self.sets[self._set[row]], self._place[row]
-        image = faces.images[place]
-        if image.ndim == 2:
-            image = np.repeat(image[..., None], 3, axis=2)
         return Native(
-            image,
+            in_three_channels(faces.images[place]),
             faces.landmarks[place],
             not self.colour[row],
             faces.sources[place],

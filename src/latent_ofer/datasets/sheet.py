@@ -60,9 +60,10 @@ def contact_sheet(
         When there is nothing to show.
     """
     parts = {
-        name: _rows(listing.of(name), rng, per_class) for name in SPLITS if split in (None, name)
+        name: _rows(samples, rng, per_class)
+        for name in SPLITS
+        if split in (None, name) and (samples := listing.of(name))
     }
-    parts = {name: rows for name, rows in parts.items() if rows}
     if not parts:
         raise DataError(f"{listing.root}: no pictures{f' in split {split}' if split else ''}.")
     rows = [row for rows in parts.values() for row in rows]
@@ -74,9 +75,8 @@ def contact_sheet(
     tiles = iter(track(_tiles(listing, rows), sum(len(shown) for *_, shown in rows), "Drawing"))
     top = _MARGIN // 2
     for name, some in parts.items():
-        count = len(listing.of(name))
         draw.text((_MARGIN, top + 26), f"{listing.name}, {name}", _INK, _font(22), "lm")
-        note = f"{count:,} pictures"
+        note = f"{len(listing.of(name)):,} pictures"
         draw.text((width - _MARGIN, top + 26), note, _QUIET, _font(15), "rm")
         top += _TITLE
         for title, total, shown in some:

@@ -1,11 +1,9 @@
 """What a stage is trained or measured on: the archives, or data sets by name and path."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -22,9 +20,7 @@ from latent_ofer.occlusion.cutouts import DEV_CATEGORIES, Cutout, load_cutouts
 Need = Literal["faces", "labels", "objects", "covers"]
 """What a stage may be trained on: all faces, those with a label, cut-outs, named covers."""
 
-ARCHIVES: Mapping[Need, tuple[str, ...]] = MappingProxyType(
-    {"faces": ("faces.zip", "ferplus.zip"), "labels": ("ferplus.zip",)}
-)
+ARCHIVES: Final = {"faces": ("faces.zip", "ferplus.zip"), "labels": ("ferplus.zip",)}
 OBJECTS = "occluders.zip"
 ORDER_SEED = 0
 DEV_STEP = 8
@@ -129,14 +125,10 @@ class Sources:
         if split == "val":
             return load_cutouts(self._objects, "val")
         everything = load_cutouts(self._objects, "train")
-        for_dev = [cutout.category in DEV_CATEGORIES for cutout in everything]
-        if not any(for_dev):
-            for_dev = [place % DEV_STEP == 0 for place in range(len(everything))]
-        chosen = [
-            cutout
-            for cutout, is_dev in zip(everything, for_dev, strict=True)
-            if is_dev == (split == "dev")
-        ]
+        places = range(len(everything))
+        for_dev = {place for place in places if everything[place].category in DEV_CATEGORIES}
+        for_dev = for_dev or set(places[::DEV_STEP])
+        chosen = [everything[place] for place in places if (place in for_dev) == (split == "dev")]
         if not chosen:
             raise DataError(f"{self._objects}: needs cut-outs for training besides those for dev.")
         return chosen

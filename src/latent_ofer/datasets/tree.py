@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,16 +47,13 @@ class Tree:
                 f"{root}: neither a folder nor a whole zip archive; it may be cut short. "
                 "Copy or download it again."
             )
-        self.__setstate__({"root": root})
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"root": self.root}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.root: Path = state["root"]
+        self.root = root
         self.left_out = Counter[str]()
-        self._in_folder = self.root.is_dir()
+        self._in_folder = root.is_dir()
         self._local = threading.local()
+
+    def __reduce__(self) -> tuple[type["Tree"], tuple[Path]]:
+        return type(self), (self.root,)
 
     @cached_property
     def paths(self) -> list[str]:
@@ -144,8 +140,7 @@ class Tree:
         except DataError as error:
             raise ImageError("not_found", path, str(error)) from error
         except ImageError as error:
-            message = f"{self.root}: {path}: {error.message}"
-            raise ImageError(error.code, path, message) from error
+            raise ImageError(error.code, path, f"{self.root}: {path}: {error.message}") from error
 
     def _zip(self) -> zipfile.ZipFile:
         opened: zipfile.ZipFile | None = getattr(self._local, "zip", None)

@@ -106,8 +106,7 @@ def _read_tables(found: Findings, tables: Mapping[str, str], codes: str) -> None
                 sample = Sample(path, split, label, row[EXPRESSION], tags=tags)
                 found.listed(place, f"{OLD_FOLDER}/{row[PATH]}", sample)
         if not usable:
-            why = f"no usable row, expected {', '.join(COLUMNS)}."
-            found.wrong("bad_file", tables[name], why)
+            found.wrong("bad_file", tables[name], f"no usable row, expected {', '.join(COLUMNS)}.")
     found.unlisted(left.values(), f"named in {' or '.join(tables)}")
     found.notes.append(f"Labels from {' and '.join(tables.values())}.")
 
@@ -120,10 +119,8 @@ def _rows(found: Findings, table: str) -> Iterator[tuple[str, dict[str, str]]]:
     )
     rows = csv.reader(text)
     columns: list[str] = []
-    for fields in rows:
+    for fields in filter(None, rows):
         place = f"{table}:{rows.line_num}"
-        if not fields:
-            continue
         if not columns:
             has_header = not NUMBER.match("".join(fields[1:2]))
             columns = _header(fields) if has_header else list(COLUMNS)
@@ -140,8 +137,7 @@ def _rows(found: Findings, table: str) -> Iterator[tuple[str, dict[str, str]]]:
         if row.get(PATH) and EXPRESSION in row:
             yield place, row
         else:
-            why = f"{len(fields)} columns, expected {len(columns)}."
-            found.wrong("bad_file", place, why)
+            found.wrong("bad_file", place, f"{len(fields)} columns, expected {len(columns)}.")
 
 
 def _header(fields: list[str]) -> list[str]:

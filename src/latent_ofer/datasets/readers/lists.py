@@ -263,8 +263,7 @@ def _read_fedro_list(found: Findings, codes: str | None) -> None:
     for place, name, code in rows:
         path = found.find(name) or found.find(by_name.get(PurePosixPath(name).name.lower(), ""))
         with found.telling():
-            sample = Sample(path, "test", read_label(code, codes, place), code)
-            found.listed(place, name, sample)
+            found.listed(place, name, Sample(path, "test", read_label(code, codes, place), code))
     found.unlisted(tree.pictures(), f"named in {list_}")
 
 
