@@ -13,7 +13,6 @@ from latent_ofer.datasets.duplicates import CopyCounts, Duplicates, Fingerprints
 from latent_ofer.datasets.listing import SPLITS, Listing, Problem, Sample, Split
 from latent_ofer.datasets.main_face import cropped
 from latent_ofer.datasets.people import subjects_in_two_splits
-from latent_ofer.datasets.readers.findings import Fault
 from latent_ofer.datasets.registry import SETS
 from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
@@ -159,12 +158,9 @@ def _empty_classes(listing: Listing) -> list[Problem]:
         elif label in anywhere and not by_people:
             empty = [split for split, some in labels.items() if some and label not in some]
             lacking += [f"{expression} in the split {split}" for split in empty]
-    return [
-        Fault(
-            "empty_class", str(listing.root), f"no picture of {what}, expected at least one."
-        ).problem
-        for what in lacking
-    ]
+    root = str(listing.root)
+    messages = (f"{root}: no picture of {what}, expected at least one." for what in lacking)
+    return [Problem("empty_class", root, message) for message in messages]
 
 
 def _split_counts(listing: Listing, published: Mapping[str, int]) -> dict[Split, SplitCounts]:

@@ -29,6 +29,8 @@ ProblemKind = Literal[
 ]
 """Stable codes of what can be wrong with a data set."""
 
+Box = tuple[float, float, float, float]
+
 Landmarks = tuple[tuple[float, float], ...]
 """Five points, x and y in pixels."""
 
@@ -66,7 +68,7 @@ class Sample:
     code: str = ""
     subject: str = ""
     votes: tuple[int, ...] | None = None
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
     landmarks: Landmarks | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.datasets.ferplus import NATIVE_SIZE, TEMPLATE_48
-from latent_ofer.datasets.listing import Pictures, Sample
+from latent_ofer.datasets.listing import Box, Pictures, Sample
 from latent_ofer.images.align import (
     TEMPLATE_112,
     TEMPLATE_SIZE,
@@ -22,7 +22,6 @@ from latent_ofer.images.align import (
 if TYPE_CHECKING:
     from latent_ofer.images.find import FaceFinder, FoundFace
 
-Box = tuple[float, float, float, float]
 How = Literal["as_is", "aligned", "squared", "no_face"]
 """Taken as it is: a 48 px crop, or an aligned face; found and aligned; a crop without a face found,
 squared; none."""

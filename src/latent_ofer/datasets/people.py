@@ -14,9 +14,7 @@ TEST_SHARE = 0.2
 
 
 def split_by_people(
-    name: str,
-    subjects: Iterable[str],
-    stratum: Callable[[str], str] = lambda subject: "",
+    name: str, subjects: Iterable[str], stratum: Callable[[str], str] = lambda subject: ""
 ) -> dict[str, Split]:
     """Give each person a split: a fifth of each stratum is test, the others are train.
 

@@ -63,8 +63,7 @@ def mapped(
     chunks = (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
     workers = min(workers, -(-len(items) // CHUNK))
     if workers <= 1:
-        for item in items:
-            yield _outcome(function, item)
+        yield from (_outcome(function, item) for item in items)
         return
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(

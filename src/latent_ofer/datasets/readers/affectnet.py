@@ -26,6 +26,7 @@ COLUMNS: Final = (
     *("facial_landmarks", "expression", "valence", "arousal"),
 )
 """Of a file without header; a header may have them in another order."""
+SPELT: Final = {column.lower(): column for column in COLUMNS}
 NUMBER = re.compile(r"\s*[-+]?\.?\d")
 """Start of a number, which the second column has where there is no header."""
 PATH, EXPRESSION = COLUMNS[0], COLUMNS[6]
@@ -123,7 +124,8 @@ def _rows(found: Findings, table: str) -> Iterator[tuple[str, dict[str, str]]]:
         place = f"{table}:{rows.line_num}"
         if not columns:
             has_header = not NUMBER.match("".join(fields[1:2]))
-            columns = _header(fields) if has_header else list(COLUMNS)
+            columns = [SPELT.get(field.strip().lower(), field) for field in fields]
+            columns = columns if has_header else list(COLUMNS)
             if PATH not in columns or EXPRESSION not in columns:
                 why = (
                     f"neither a row of {len(COLUMNS)} columns nor a header with "
@@ -138,11 +140,6 @@ def _rows(found: Findings, table: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield place, row
         else:
             found.wrong("bad_file", place, f"{len(fields)} columns, expected {len(columns)}.")
-
-
-def _header(fields: list[str]) -> list[str]:
-    spelt = {column.lower(): column for column in COLUMNS}
-    return [spelt.get(field.strip().lower(), field) for field in fields]
 
 
 def _read_annotations(found: Findings, pictures: list[re.Match[str]], codes: str) -> None:

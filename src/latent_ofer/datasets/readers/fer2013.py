@@ -20,11 +20,7 @@ from latent_ofer.errors import DataError, ImageError
 FILE: Final = "fer2013.csv"
 SIDE: Final = 48
 COLUMNS: Final = ("emotion", "pixels", "usage")
-USAGES: Final[dict[str, Split]] = {
-    "training": "train",
-    "publictest": "val",
-    "privatetest": "test",
-}
+USAGES: Final[dict[str, Split]] = {"training": "train", "publictest": "val", "privatetest": "test"}
 """Usage in lower case -> split."""
 
 

@@ -6,6 +6,7 @@ votes, the *Majority* rule and its counts are those of the protocol page, sectio
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,8 @@ WHICH_TABLE: Final = (
 )
 
 Votes = tuple[int, ...]
+VoteRow = tuple[int, dict[str, str]]
+"""Line and columns, by their names in lower case, of a row of ``fer2013new.csv``."""
 
 
 def read_ferplus_set(root: Path, codes: str | None) -> Listing:
@@ -105,17 +108,15 @@ def _read_part(
             votes = read_votes(fields[2:], place)
             name = (path or wanted).rpartition("/")[2]
             twin = {"twin": "yes"} if f"{part}/{name}".lower() in twins else {}
-            sample = _voted(path, split, votes, {"name": name, **twin}, points.get(path))
-            found.listed(place, wanted, sample)
+            sample = _voted(path, split, votes, {"name": name, **twin})
+            found.listed(place, wanted, replace(sample, landmarks=points.get(path)))
     found.unlisted(tree.pictures(folder), f"named in {table}")
 
 
-def _voted(
-    path: str, split: Split, votes: Votes, tags: dict[str, str], points: Landmarks | None = None
-) -> Sample:
+def _voted(path: str, split: Split, votes: Votes, tags: dict[str, str]) -> Sample:
     index = int(majority(np.array([votes]))[0])
     label, word = (None, "") if index < 0 else (index, EXPRESSIONS[index])
-    return Sample(path, split, label, word, votes=votes, landmarks=points, tags=tags)
+    return Sample(path, split, label, word, votes=votes, tags=tags)
 
 
 def _folder(path: str) -> str:
@@ -160,8 +161,8 @@ def _from_tables(found: Findings, votes: str, pixels: str) -> Listing:
     return found.listing("ferplus", pictures)
 
 
-def read_vote_table(tree: Tree, path: str) -> list[tuple[int, dict[str, str]]]:
-    """Line and columns, by their names in lower case, of each row of ``fer2013new.csv``.
+def read_vote_table(tree: Tree, path: str) -> list[VoteRow]:
+    """All rows of ``fer2013new.csv``.
 
     A row's number tells the picture, its name does not.
 
@@ -178,12 +179,7 @@ def read_vote_table(tree: Tree, path: str) -> list[tuple[int, dict[str, str]]]:
     return [(rows.line_num, row) for row in rows]
 
 
-def _join(
-    found: Findings,
-    rows: Sequence[Row],
-    table: Sequence[tuple[int, Mapping[str, str]]],
-    path: str,
-) -> None:
+def _join(found: Findings, rows: Sequence[Row], table: Sequence[VoteRow], path: str) -> None:
     """Row k of one file belongs to row k of the other.
 
     Names must not be used: from row 60 on the number in a name lags the row's own.

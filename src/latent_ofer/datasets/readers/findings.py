@@ -154,11 +154,8 @@ class Findings:
         counts = Counter(int(code.removesuffix(".0")) for code in labels if _is_code(code))
         if codes is not None or not counts:
             return
-        fit = [
-            name
-            for name in CODES
-            if {str(code) for code in counts} <= {*CODES[name], *UNUSED.get(name, {})}
-        ]
+        met = {str(code) for code in counts}
+        fit = [name for name in CODES if met <= {*CODES[name], *UNUSED.get(name, {})}]
         shown = ", ".join(f"{code}: {counts[code]:,}" for code in sorted(counts))
         raise DataError(
             f"{self.root}: the classes are bare numbers ({shown}), and sets number them "
@@ -305,8 +302,7 @@ def _missing_images(split: Split, missing: Sequence[tuple[str, str]], listed: in
     ]
     if len(missing) > SHOWN:
         place, path = missing[0]
-        message = (
-            f"{len(missing):,} of {listed:,} {split} pictures are missing, the first is {path}."
-        )
+        count = f"{len(missing):,} of {listed:,} {split} pictures"
+        message = f"{count} are missing, the first is {path}."
         problems.append(Problem("missing_image", place, message))
     return problems

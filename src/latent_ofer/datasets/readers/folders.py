@@ -1,6 +1,5 @@
 """Copies of a data set with a folder for each class; any folder of class folders, and SFEW."""
 
-import re
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,6 @@ _NAMES: Final[Mapping[Split, Sequence[str]]] = {
 SPLITS: Final = {name: split for split, names in _NAMES.items() for name in names}
 """What people call the folder of a split, in lower case -> split."""
 
-DIGITS = re.compile(r"\d{1,2}")
 SEVEN_CLASSES: Final = "fer2013"
 EIGHT_CLASSES: Final = "ferplus"
 """Maps of all classes, for sets of which only the words are known."""
@@ -51,7 +49,7 @@ class ClassFolder:
     @property
     def is_digits(self) -> bool:
         """Whether the class is a bare number."""
-        return DIGITS.fullmatch(self.name) is not None
+        return self.name.isdecimal() and len(self.name) <= 2
 
     @property
     def is_word(self) -> bool:

@@ -3,11 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from latent_ofer.datasets.listing import Listing, Problem, Sample, Split
+from latent_ofer.datasets.listing import Box, Listing, Problem, Sample, Split
 from latent_ofer.datasets.readers.findings import Fault, Findings, read_code, read_label
 from latent_ofer.datasets.readers.folders import ClassFolder, class_folders, take_classes, take_copy
 from latent_ofer.datasets.tree import PICTURES, Tree
@@ -29,8 +29,6 @@ EXPW_ORDERS: Final = {"top left right bottom": (1, 0), "left top right bottom": 
 
 FEDRO_FACES: Final = 400
 FEDRO_LISTS: Final = frozenset({".txt", ".lst", ".list", ".csv"})
-
-Box = tuple[float, float, float, float]
 
 
 def read_rafdb(root: Path, codes: str | None) -> Listing:
@@ -132,8 +130,7 @@ def _split_of_name(path: str) -> Split | None:
     return RAFDB_SPLITS.get(path.rpartition("/")[2].partition("_")[0].lower())
 
 
-@dataclass(frozen=True)
-class _Face:
+class _Face(NamedTuple):
     """One line of ExpW's list."""
 
     place: str
@@ -168,10 +165,8 @@ def read_expw(root: Path, codes: str | None) -> Listing:
         with found.telling():
             faces.append(_expw_face(line, place))
     # The order that gives boxes an inside is meant.
-    fits = {
-        order: sum(_box(face.sides, order) is not None for face in faces) for order in EXPW_ORDERS
-    }
-    order = max(fits, key=lambda order: fits[order])
+    whole = {order: [face for face in faces if _box(face.sides, order)] for order in EXPW_ORDERS}
+    order = max(whole, key=lambda order: len(whole[order]))
     pictures = {
         path.rpartition("/")[2].lower(): path
         for path in found.tree.pictures()
@@ -181,6 +176,7 @@ def read_expw(root: Path, codes: str | None) -> Listing:
         message = f"{root}: no pictures in a folder image or origin, expected beside label.lst."
         found.problems.append(Problem("missing_folder", "image", message))
     for face in faces:
+        path = found.find(pictures.get(face.name.lower(), ""))
         with found.telling():
             label, box = read_code(face.code, "expw", face.place), _box(face.sides, order)
             if box is None:
@@ -189,17 +185,14 @@ def read_expw(root: Path, codes: str | None) -> Listing:
                     "bottom > top."
                 )
                 raise Fault("bad_file", face.place, why)
-            path = pictures.get(face.name.lower(), "")
             tags = {"face": face.face, "confidence": face.confidence}
             sample = Sample(path, "test", label, face.code, box=box, tags=tags)
             if pictures:
                 found.listed(face.place, f"image/{face.name}", sample)
-    named = {face.name.lower() for face in faces}
-    unlisted = sorted(path for name, path in pictures.items() if name not in named)
-    found.unlisted(unlisted, f"named in {tables[0]}")
+    found.unlisted(sorted(pictures.values()), f"named in {tables[0]}")
     found.notes += [
         "ExpW has no splits of its own: every face is in the split test.",
-        f"The boxes are {order}: {fits[order]:,} of {len(faces):,} have right > left and "
+        f"The boxes are {order}: {len(whole[order]):,} of {len(faces):,} have right > left and "
         "bottom > top so.",
     ]
     return found.listing("expw")

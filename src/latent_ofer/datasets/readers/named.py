@@ -103,21 +103,20 @@ def read_ckplus(root: Path, codes: str | None) -> Listing:
         codes are given.
     """
     found = Findings(root)
-    own = codes or "ck+"
-    emotions = _emotion_files(found.tree)
-    if not emotions and class_folders(found.tree):
-        return _ckplus_copy(found, codes)
-    sequences = _sequences(found.tree)
+    emotions, sequences = _emotion_files(found.tree), _sequences(found.tree)
     if emotions:
-        return _ckplus_official(found, sequences, emotions, own)
-    if not sequences:
+        _read_ckplus(found, sequences, emotions, codes or "ck+")
+    elif class_folders(found.tree):
+        _read_ckplus_copy(found, codes)
+    elif sequences:
+        why = f"no file *{EMOTION_END} anywhere, expected one for a labelled sequence."
+        found.wrong("missing_folder", "Emotion", why)
+    else:
         raise found.not_the_set(
             "CK+",
             "cohn-kanade-images/S005/001/S005_001_00000001.png with "
             "Emotion/S005/001/S005_001_00000011_emotion.txt, or class folders such as anger",
         )
-    why = f"no file *{EMOTION_END} anywhere, expected one for a labelled sequence."
-    found.wrong("missing_folder", "Emotion", why)
     return found.listing("ck+")
 
 
@@ -148,9 +147,9 @@ def _key(match: re.Match[str]) -> Key:
     return match["subject"].upper(), match["sequence"]
 
 
-def _ckplus_official(
+def _read_ckplus(
     found: Findings, sequences: dict[Key, list[str]], emotions: dict[Key, list[str]], codes: str
-) -> Listing:
+) -> None:
     for key, files in sorted(emotions.items()):
         if len(files) > 1:
             why = f"{files[0]} is of the same sequence and is the one that counts."
@@ -174,7 +173,6 @@ def _ckplus_official(
     )
     unnamed = [path for path in found.tree.pictures() if _frame(path) is None]
     found.unlisted(unnamed, "named as CK+ names frames")
-    return found.listing("ck+")
 
 
 def _code(tree: Tree, path: str) -> str:
@@ -198,7 +196,7 @@ def _labelled_frames(frames: Sequence[str], key: Key, label: int | None, code: s
     ]
 
 
-def _ckplus_copy(found: Findings, codes: str | None) -> Listing:
+def _read_ckplus_copy(found: Findings, codes: str | None) -> None:
     folders = known_folders(found, "CK+", codes)
     found.notes.append("A copy in class folders.")
     take_folders(found, folders, codes or "ck+", optional=OPTIONAL)
@@ -217,4 +215,3 @@ def _ckplus_copy(found: Findings, codes: str | None) -> Listing:
     if not found.samples:
         raise found.not_the_set("CK+", "frames with names such as S010_004_00000017.png")
     give_splits(found, "ck+")
-    return found.listing("ck+")
