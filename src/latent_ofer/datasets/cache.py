@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -119,7 +119,10 @@ def _hashed(root: Path, wanted: list[str], cache_dir: Path | None) -> list[str]:
     """Names of files below a folder with their SHA-256, or why there is none."""
     place = sha256_of([os.fspath(root.resolve())])
     sidecar = None if cache_dir is None else cache_dir / f"hashes-{place[:16]}.json"
-    known = {} if sidecar is None else _read_json(sidecar)
+    known: dict[str, list[int | str]] = {}
+    if sidecar is not None:
+        with suppress(OSError, ValueError):
+            known = json.loads(sidecar.read_bytes())
     before = dict(known)
     try:
         shown = track(wanted, len(wanted), f"checking {root.name}")
@@ -142,11 +145,3 @@ def _hash(root: Path, name: str, known: dict[str, list[int | str]]) -> str:
     except OSError as error:
         return f"unreadable: {error.strerror}"
     return str(known[name][2])
-
-
-def _read_json(path: Path) -> dict[str, list[int | str]]:
-    try:
-        known: dict[str, list[int | str]] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known

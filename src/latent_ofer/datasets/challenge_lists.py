@@ -179,8 +179,8 @@ def restrict(listing: Listing, chosen: ChallengeList) -> Listing:
 
 def _name(sample: Sample) -> str:
     """Base name as the lists write it."""
-    path = PurePosixPath(sample.tags.get("name", sample.path))
-    return path.stem.lower().removesuffix("_aligned")
+    stem = PurePosixPath(sample.tags.get("name", sample.path)).stem
+    return stem.lower().removesuffix("_aligned")
 
 
 def _word(label: int | None) -> str:

@@ -79,8 +79,7 @@ class MainFaces:
         picture = self.pictures.read(sample.path)
         known = None if sample.landmarks is None else np.array(sample.landmarks)
         if self.small:
-            marks = TEMPLATE_48 if known is None else known
-            return MainFace("as_is", small_grey(picture), marks)
+            return MainFace("as_is", small_grey(picture), TEMPLATE_48 if known is None else known)
         picture = in_three_channels(picture)
         if known is not None and picture.shape[:2] == (TEMPLATE_SIZE, TEMPLATE_SIZE):
             return MainFace("as_is", picture, known)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latent_ofer.datasets.cache import fingerprint, sha256_of
 from latent_ofer.datasets.face_cache import KEPT, FaceCache, Prepared
-from latent_ofer.datasets.ferplus import NATIVE_SIZE, soft_targets
+from latent_ofer.datasets.ferplus import NATIVE_SIZE, UNUSED_COLUMNS, VOTERS, soft_targets
 from latent_ofer.datasets.listing import Listing, Sample
 from latent_ofer.datasets.main_face import SMALL, MainFaces
 from latent_ofer.datasets.pool import FaceSet
@@ -193,13 +193,13 @@ def _face_set(cache: FaceCache, split: Split) -> FaceSet:
 
 def _targets(samples: Sequence[Sample]) -> NDArray[np.float32]:
     """Shares of votes where there are any, else one for the label, else zeros."""
-    targets = np.zeros((len(samples), len(EXPRESSIONS)), dtype=np.float32)
-    for target, sample in zip(targets, samples, strict=True):
+    votes = np.zeros((len(samples), len(EXPRESSIONS) + UNUSED_COLUMNS), dtype=np.int64)
+    for row, sample in zip(votes, samples, strict=True):
         if sample.votes is not None:
-            target[:] = soft_targets(np.array([sample.votes]))[0]
+            row[:] = sample.votes
         elif sample.label is not None:
-            target[sample.label] = 1
-    return targets
+            row[sample.label] = VOTERS
+    return soft_targets(votes)
 
 
 def _tags(sample: Sample, how: bytes) -> Mapping[str, str]:

@@ -2,8 +2,7 @@
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -108,7 +107,7 @@ def take_folders(
     found: Findings,
     folders: Sequence[ClassFolder],
     codes: str,
-    optional: AbstractSet[str] = frozenset(),
+    optional: Collection[str] = frozenset(),
     split_of: Callable[[str], Split | None] = lambda path: None,
 ) -> None:
     """Take the pictures of class folders, by the word or the code that names each folder.
@@ -140,7 +139,7 @@ def take_copy(
     found: Findings,
     folders: Sequence[ClassFolder],
     codes: str,
-    optional: AbstractSet[str] = frozenset(),
+    optional: Collection[str] = frozenset(),
     split_of: Callable[[str], Split | None] = lambda path: None,
 ) -> None:
     """As `take_folders`, and tell of all pictures that no folder gives a class or a split."""
@@ -185,7 +184,7 @@ def _label(folder: ClassFolder, codes: str) -> int | None:
 
 
 def _tell_empty_classes(
-    found: Findings, folders: Sequence[ClassFolder], codes: str, optional: AbstractSet[str]
+    found: Findings, folders: Sequence[ClassFolder], codes: str, optional: Collection[str]
 ) -> None:
     filled = {(sample.split, sample.label) for sample in found.samples}
     anywhere = {label for _, label in filled}
