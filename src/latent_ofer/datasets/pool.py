@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,17 +57,6 @@ class FaceSet:
 
     def __len__(self) -> int:
         return len(self.names)
-
-    def take(self, rows: Rows | Covered) -> "FaceSet":
-        """Some rows, by their numbers (k,) or where a mask (n,) is True."""
-        numbers = np.arange(len(self))[rows]
-        parts: dict[str, Any] = {
-            name: value[numbers]
-            if isinstance(value, np.ndarray)
-            else [value[row] for row in numbers]
-            for name, value in vars(self).items()
-        }
-        return FaceSet(**parts)
 
 
 @dataclass(frozen=True)
@@ -221,8 +209,8 @@ def protocol_copy(face: Native, cutouts: list[Cutout], seed: int) -> tuple[Pixel
     return pasted, covered, cutout.category
 
 
-def resized(picture: Pixels, size: int = SIZE) -> Pixels:
+def resized(picture: Pixels) -> Pixels:
     """Bicubic, as all faces of low resolution reach the networks: (S, S) or (S, S, 3) uint8."""
-    if picture.shape[0] == size:
+    if picture.shape[0] == SIZE:
         return picture
-    return np.array(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BICUBIC))

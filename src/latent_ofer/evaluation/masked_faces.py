@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
 from latent_ofer.datasets.archives import archive, file_sha256, read_faces
-from latent_ofer.datasets.pool import FacePool, FaceSet
+from latent_ofer.datasets.pool import FacePool
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.evaluation.bench import Bench
 from latent_ofer.evaluation.conditions import condition
@@ -85,18 +85,18 @@ def evaluate_masked_faces(
     """
     assert detector.thresholds is not None
 
-    def chosen(faces: FaceSet, file: str) -> ChosenFaces:
-        pool = subset(FacePool([faces]), limit, seed)
+    def chosen(faces: FacePool, file: str) -> ChosenFaces:
+        pool = subset(faces, limit, seed)
         return ChosenFaces(pool, {file: file_sha256(archive(data, file))}, {"split": file})
 
     def scores(faces: ChosenFaces) -> NDArray[Any]:
         return bench(faces).read(detector.method, condition("clean", seed))[detector.name]
 
-    dev = read_faces(data, "dev", cache)
+    dev = FacePool([read_faces(data, "dev", cache)])
     clean = chosen(dev.take(np.flatnonzero(dev.colour)), "faces.zip")
     visible = ~clean.pool.borders
     threshold = threshold_at(scores(clean)[visible], FALSE_POSITIVES)
-    worn_by = read_faces(data, "val", cache, file="masked_faces.zip")
+    worn_by = FacePool([read_faces(data, "val", cache, file="masked_faces.zip")])
     report = {}
     for kind, worn in WORN.items():
         here = [row for row, tags in enumerate(worn_by.tags) if tags.get("kind") == kind]
