@@ -35,6 +35,14 @@ Landmarks = tuple[tuple[float, float], ...]
 """Five points, x and y in pixels."""
 
 
+def read_landmarks(row: Mapping[str, str]) -> Landmarks | None:
+    """Five points of the columns ``lm0x``, ``lm0y`` ... ``lm4y``; None where there are none."""
+    try:
+        return tuple((float(row[f"lm{i}x"]), float(row[f"lm{i}y"])) for i in range(5))
+    except (KeyError, ValueError):
+        return None
+
+
 @dataclass(frozen=True)
 class Sample:
     """One face that a data set lists.

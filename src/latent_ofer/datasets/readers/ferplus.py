@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from latent_ofer.datasets.ferplus import VOTERS, majority
-from latent_ofer.datasets.listing import Landmarks, Listing, Sample, Split
+from latent_ofer.datasets.listing import Landmarks, Listing, Sample, Split, read_landmarks
 from latent_ofer.datasets.readers.fer2013 import FILE, Row, read_pixels, split_of_usage
-from latent_ofer.datasets.readers.findings import Fault, Findings, read_landmarks
+from latent_ofer.datasets.readers.findings import Fault, Findings
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS

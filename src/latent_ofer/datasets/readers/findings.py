@@ -1,20 +1,12 @@
 """What a reader finds, told in the same words by all: codes, missing pictures, the wrong folder."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from latent_ofer.datasets.listing import (
-    Landmarks,
-    Listing,
-    Pictures,
-    Problem,
-    ProblemKind,
-    Sample,
-    Split,
-)
+from latent_ofer.datasets.listing import Listing, Pictures, Problem, ProblemKind, Sample, Split
 from latent_ofer.datasets.tree import Tree
 from latent_ofer.errors import DataError
 from latent_ofer.labels import CODES, EXPRESSIONS, UNUSED, index_of, index_of_word
@@ -264,14 +256,6 @@ def read_label(text: str, codes: str | None, place: str) -> int | None:
             return read_code(text, codes, place)
     why = f'"{text}" names no expression, expected a word such as {", ".join(EXPRESSIONS)}.'
     raise Fault("unknown_code", place, why)
-
-
-def read_landmarks(row: Mapping[str, str]) -> Landmarks | None:
-    """Five points of the columns ``lm0x``, ``lm0y`` ... ``lm4y``; None where there are none."""
-    try:
-        return tuple((float(row[f"lm{i}x"]), float(row[f"lm{i}y"])) for i in range(5))
-    except (KeyError, ValueError):
-        return None
 
 
 def _is_code(text: str) -> bool:

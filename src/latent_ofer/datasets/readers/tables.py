@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from latent_ofer.datasets.listing import Listing, Sample, Split
+from latent_ofer.datasets.listing import Listing, Sample, Split, read_landmarks
 from latent_ofer.datasets.readers.fer2013 import USAGES
-from latent_ofer.datasets.readers.findings import Fault, Findings, read_label, read_landmarks
+from latent_ofer.datasets.readers.findings import Fault, Findings, read_label
 from latent_ofer.datasets.readers.folders import SPLITS
 from latent_ofer.datasets.tree import FolderPictures, decoded_text
 from latent_ofer.errors import DataError
