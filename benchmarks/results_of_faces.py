@@ -92,6 +92,9 @@ def fusion_views() -> str:
     return table(["read right, %", *heads], rows)
 
 
+SIDES = ("answer", "as it came")
+
+
 def recognition() -> str:
     """FERPlus validation, clean and behind objects."""
     report, rows = read("recognition"), []
@@ -105,7 +108,23 @@ def recognition() -> str:
             pair = [report[kind][side][key] for side in ("repaired", "as_it_came")]
             cells = [show(one) if isinstance(one, Mapping) else f"{one:.3f}" for one in pair]
             rows.append([name, title, str(report["n"]), *cells])
+    most = report["objects"]["most_hidden"]
+    for title, cell in (
+        ("accuracy, %", share(most["accuracy"])),
+        ("ECE, 15 bins", plain(most["ece"])),
+    ):
+        rows.append(["three tenths hidden and more", title, str(most["n"]), cell, "-"])
     return table(["faces", "figure", "n", "fused (the answer)", "as it came"], rows)
+
+
+def colour_labels() -> str:
+    """Labels that change with the colours of a face."""
+    report = read("colour-labels")
+    rows = [
+        [change, str(report["n"]), *(share(report[change][side], 2) for side in SIDES)]
+        for change in ("grey", "red and blue swapped")
+    ]
+    return table(["colours", "n", "other answer, %", "as it came, another label, %"], rows)
 
 
 def recognition_differences() -> str:

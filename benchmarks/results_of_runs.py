@@ -233,6 +233,9 @@ STEP_STAGES = {
 }
 
 
+BITS = ("64", "32")
+
+
 def training_runs() -> str:
     """Small trainings that were killed, and those of two processes."""
     report, rows = read("training-runs"), []
@@ -241,11 +244,14 @@ def training_runs() -> str:
         told = f"{found['kills']} kills (-9), {found['inside_a_save']} of them inside a save, of "
         told += f"trainings of {stages}: those whose weights are an uninterrupted one's, byte for "
         rows.append([f"{told}byte", f"{found['same']} of {found['trainings']}"])
-    for name, apart in report.get("together", {"stages": {}})["stages"].items():
+    together = {bits: one["stages"] for bits, one in report["together"].items() if bits in BITS}
+    for name in together["64"]:
+        apart = [together[bits][name] for bits in BITS]
         told = f"{STEP_STAGES[name]}: greatest difference of a weight from one process and whole "
-        same = "the same" if apart["two_slices"] == apart["two_processes"] else "**another**"
-        value = f"{apart['two_processes']:.0e}; {same}"
-        rows.append([f"{told}batches, of two processes; of two slices", value])
+        same = all(one["two_slices"] == one["two_processes"] for one in apart)
+        value = "; ".join(f"{one['two_processes']:.0e}" for one in apart)
+        value += "; two slices the same" if same else "; **two slices another**"
+        rows.append([f"{told}batches, of two processes: in 64 bits; in 32", value])
     return table(["figure", "value"], rows)
 
 

@@ -25,6 +25,14 @@ def in_short() -> str:
             points,
         ),
         _row("the same, clean", "-0.2", clean["repaired_minus_as_it_came"], points),
+        _row("ECE, clean", "< 0.03", clean["repaired"]["ece"]),
+        _row("ECE, with `val` objects", "< 0.03", objects["repaired"]["ece"]),
+        _row("ECE, three tenths hidden and more", "< 0.04", objects["most_hidden"]["ece"]),
+        _row(
+            "colour faces made grey: another answer",
+            "< 0.5 %",
+            read("colour-labels")["grey"]["answer"],
+        ),
         _row("another source, three labels", "92 %", other["accuracy"]),
         _row("the same, macro recall", "80 %", other["macro_recall"]),
     ]

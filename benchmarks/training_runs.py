@@ -6,8 +6,9 @@ Each check is a name that may be given, both by default. `killed`: each stage th
 trained on drawn faces, for seconds, with a checkpoint after every step; it is killed (SIGKILL) at
 random moments, every second time while a file is being written, and gone on with until it ends.
 `together`: the same trainings in two processes (gloo), in one that cuts its batches in two, and in
-one that does neither; in 32 bits, without dropout, with the statistics of batch norm held still. A
-check that is not run keeps its figures in the report.
+one that does neither; in 32 bits and in 64, in which rounding is out of the way, without dropout,
+with the statistics of batch norm held still. A check that is not run keeps its figures in the
+report.
 """
 
 import os
@@ -30,6 +31,7 @@ from typing import Any
 
 import torch
 from checks import parser_of, run_checks
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -199,17 +201,21 @@ def _partial(runs: Path) -> list[Path]:
 
 def together(options: argparse.Namespace) -> dict[str, Any]:
     """How far apart weights end, by stage: of two processes, and of two slices, from a whole's."""
-    with prepared(exact=True) as place:
-        return {"stages": {stage: together_stage(place, stage) for stage in options.stages}}
+    found = {}
+    for bits, before in (("32", _hold_still), ("64", _in_64_bits)):
+        with prepared(exact=True) as place:
+            stages = {stage: together_stage(place, stage, before) for stage in options.stages}
+        found[bits] = {"stages": stages}
+    return found
 
 
-def together_stage(place: Place, stage: str) -> dict[str, float]:
-    """One stage."""
-    whole(place, stage, _hold_still)
+def together_stage(place: Place, stage: str, before: Callable[[], object]) -> dict[str, float]:
+    """One stage; each process calls `before` first."""
+    whole(place, stage, before)
     two, cut = (place.runs(f"{stage}-{way}", stage) for way in ("two", "cut"))
     port = _free_port()
-    numbers = [place.begin(stage, two, How(quiet=True), _meeting(n, port)) for n in (0, 1)]
-    numbers.append(place.begin(stage, cut, How(quiet=True, slices=2), _hold_still))
+    numbers = [place.begin(stage, two, How(quiet=True), _meeting(n, port, before)) for n in (0, 1)]
+    numbers.append(place.begin(stage, cut, How(quiet=True, slices=2), before))
     if any(os.waitpid(number, 0)[1] for number in numbers):
         raise SystemExit(f"{stage}: failed")
     weights, of_two, of_cut = (
@@ -226,11 +232,25 @@ def _hold_still() -> None:
     _BatchNorm.train = lambda self, mode=True: nn.Module.train(self, False)  # type: ignore[method-assign]
 
 
-def _meeting(number: int, port: int) -> Callable[[], object]:
-    """What torchrun tells a process."""
+def _in_64_bits() -> None:
+    """And compute in 64 bits, where the code says 32 too."""
+    _hold_still()
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    shared = torch.from_numpy
+
+    def wide(array: NDArray[Any]) -> torch.Tensor:
+        tensor = shared(array)
+        return tensor.double() if tensor.is_floating_point() else tensor
+
+    torch.from_numpy = wide
+
+
+def _meeting(number: int, port: int, before: Callable[[], object]) -> Callable[[], object]:
+    """What torchrun tells a process, which calls `before` first."""
 
     def told() -> None:
-        _hold_still()
+        before()
         os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
         os.environ |= {"WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
 

@@ -25,6 +25,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "real-patches": faces.real_patches,
     "fusion-views": faces.fusion_views,
     "recognition": faces.recognition,
+    "colour-labels": faces.colour_labels,
     "recognition-differences": faces.recognition_differences,
     "recognition-recall": faces.recognition_recall,
     "other-source": faces.other_source,

@@ -9,8 +9,8 @@ from chosen import chosen_faces, disc, face_set
 from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.answers import Arrays, Method
-from latent_ofer.evaluation.bench import Bench
-from latent_ofer.evaluation.conditions import Batch
+from latent_ofer.evaluation.bench import TRUTH, Bench
+from latent_ofer.evaluation.conditions import Batch, condition
 from latent_ofer.evaluation.faces import ChosenFaces
 from latent_ofer.evaluation.headline import (
     RECOGNISERS,
@@ -50,6 +50,11 @@ def test_repaired_is_the_pipelines_answer_and_as_it_came_the_one_before_the_repa
         assert found[kind]["repaired_minus_as_it_came"]["value"] == 1
         assert found[kind]["share_of_faces_repaired"] == 0.75
         assert found[kind]["share_of_patches_flagged"] == 0.25
+    truth = bench.read(TRUTH, condition("objects", bench.seed))
+    most = truth["coverage"] > 0.3
+    assert 0 < most.sum() < 4 and "most_hidden" not in found["clean"]
+    assert found["objects"]["most_hidden"]["n"] == most.sum()
+    assert found["objects"]["most_hidden"]["accuracy"]["value"] == 1
 
 
 def test_of_another_source_three_labels_count_and_the_outputs_are_restricted_to_them(

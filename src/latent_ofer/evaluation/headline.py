@@ -17,6 +17,7 @@ from latent_ofer.labels import EXPRESSIONS
 RECOGNISERS: Final = (PIPELINE, UNREPAIRED)
 CONDITIONS: Final = ("clean", "objects")
 FIGURES: Final = ("accuracy", "macro_recall", "recall", "ece", "brier")
+MOST_HIDDEN: Final = "coverage: 30-100 %"
 OTHER_SOURCE: Final = "lfw"
 COLUMNS: Final = [EXPRESSIONS.index(label) for label in ("neutral", "happiness", "surprise")]
 """Its labels."""
@@ -35,7 +36,7 @@ def recognition_report(bench: Bench) -> dict[str, Any]:
     dict
         Plain values; each measured one is ``{"value", "low", "high"}``, with its 95 % interval.
         "repaired" is what the pipeline answers, "as_it_came" the same recogniser without the
-        repair.
+        repair, "most_hidden" its answers where three tenths of the face and more are hidden.
 
     Raises
     ------
@@ -55,6 +56,8 @@ def recognition_report(bench: Bench) -> dict[str, Any]:
             "share_of_patches_flagged": float(ratio.mean()),
             "share_of_faces_repaired": float((ratio > 0).mean()),
         }
+        if most := scores[PIPELINE]["by_group"].get(MOST_HIDDEN):
+            report[one.name]["most_hidden"] = {key: most[key] for key in ("n", "accuracy", "ece")}
     return report
 
 
