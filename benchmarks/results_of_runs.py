@@ -153,6 +153,12 @@ def service() -> str:
         told = f"{found['uploads']} uploads of {found['bytes_each'] / 1e6:.1f} MB: files written; "
         value = f"{len(found['written'])}; {found['image_bytes_in_log']}"
         rows.append([told + "pieces of the image in the log", "0; 0", value])
+    if found := report.get("schema"):
+        told = f"{found['requests']} requests that schemathesis made up for "
+        told += f"{found['operations']} operations: answers that the OpenAPI document does not name"
+        others = {**found["failures"], **found["errors"]}
+        told_others = ", ".join(f"{title}: {count}" for title, count in others.items())
+        rows.append([told, "no server errors", told_others or "none, and no server errors"])
     return table(["figure", "wanted", "value"], rows)
 
 

@@ -10,6 +10,7 @@ page       drop a photo on the page in Chromium: how long to the first sight of 
 malformed  post every file of images_malformed.zip
 requests   10,000 requests: memory and threads after a tenth and at the end
 uploads    200 photos of 5 MB, the service under strace: what is written where
+schema     requests that schemathesis, where it is installed, makes up from the OpenAPI document
 
 The first three want a machine that does nothing else. A check that is not run keeps its figures.
 """
@@ -48,6 +49,8 @@ SIDES = (256, 384, 512)
 BETWEEN_HEALTH = 0.05
 CLIENTS, FEW_CLIENTS, SLOW = 32, 8, 200
 SLOW_HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+SCHEMA_CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance")
+SCHEMA_CHECKS += ("response_schema_conformance", "unsupported_method")
 LARGE = 1320
 """Side of a noisy PNG of 5 MB, pixels."""
 
@@ -56,13 +59,14 @@ def main() -> None:
     """Check, print, write."""
     checks: dict[str, Check] = {
         **{"load": load, "slow": slow, "page": page, "malformed": malformed},
-        **{"requests": requests, "uploads": uploads},
+        **{"requests": requests, "uploads": uploads, "schema": schema},
     }
     parser = parser_of(__doc__, checks)
     parser.add_argument("--seconds", type=float, default=60, help="of `load` and `slow` (60)")
     parser.add_argument("--drops", type=int, default=20, help="of `page` (20)")
     parser.add_argument("--many", type=int, default=10_000, help="of `requests` (10000)")
     parser.add_argument("--photos", type=int, default=200, help="of `uploads` (200)")
+    parser.add_argument("--examples", type=int, default=300, help="an operation of `schema` (300)")
     run_checks(parser, checks)
 
 
@@ -294,6 +298,33 @@ def uploads(options: argparse.Namespace) -> dict[str, Any]:
         ),
         "log_bytes": len(said),
         "image_bytes_in_log": sum(photo[at : at + 16] in said for at in range(0, 4096, 16)),
+    }
+
+
+def schema(options: argparse.Namespace) -> dict[str, Any]:
+    """Requests, right and wrong, that schemathesis makes up from the OpenAPI document."""
+    program = shutil.which("schemathesis")
+    if program is None:
+        raise SystemExit("schema: needs the program schemathesis (pip install schemathesis)")
+    with tempfile.TemporaryDirectory() as folder, Service() as service:
+        report = Path(folder, "report.json")
+        command = [program, "run", f"http://127.0.0.1:{service.port}/openapi.json"]
+        command += ["--checks", ",".join(SCHEMA_CHECKS), "--max-examples", str(options.examples)]
+        command += ["--seed", "7", "--continue-on-failure", "--generation-database", "none"]
+        command += ["--report-json-path", str(report)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if not report.exists():
+            raise SystemExit(f"schema: {done.stderr or done.stdout}")
+        found = json.loads(report.read_text())
+        alive = service.ask("/healthz")[0]
+    return {
+        "program": f"schemathesis {found['schemathesis_version']}",
+        "checks": SCHEMA_CHECKS,
+        "operations": found["operations"]["tested"],
+        "requests": found["test_cases"]["generated"],
+        "failures": {one["title"]: one["count"] for one in found["failures"]},
+        "errors": {one["title"]: one["count"] for one in found["errors"]},
+        "healthz_at_the_end": alive,
     }
 
 

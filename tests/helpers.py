@@ -57,6 +57,15 @@ def _drawn_once(size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.flo
     return face, (TEMPLATE + 0.5) * size / 112 - 0.5
 
 
+def some_of(faces: FaceSet, rows: NDArray[np.int64]) -> FaceSet:
+    """The faces of these rows (k,), in their order."""
+    parts: dict[str, Any] = {
+        name: value[rows] if isinstance(value, np.ndarray) else [value[row] for row in rows]
+        for name, value in vars(faces).items()
+    }
+    return FaceSet(**parts)
+
+
 def drawn_set(count: int, size: int = 112, first: int = 0, **other: Any) -> FaceSet:
     """Drawn faces in colour, of the seeds from `first` on, without labels; or what else is said."""
     drawn = [drawn_face(size, seed) for seed in range(first, first + count)]

@@ -18,7 +18,7 @@ from encoder_samples import SHARES as DRAWN
 from encoder_samples import draw_samples
 
 from archives import Trained, write_archives, write_recipes
-from helpers import drawn_face
+from helpers import drawn_face, some_of
 from latent_ofer.datasets.pool import FacePool, FaceSet, Pixels
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
@@ -128,7 +128,7 @@ def told(noise: float) -> tuple[dict[str, FacePool], dict[bytes, np.ndarray]]:
         pool = photos(1, [0])
         images = rng.integers(0, 256, (count, 112, 112, 3), dtype=np.uint8)
         images[:, 0, 0, 0] = number
-        faces = pool.sets[0].take(np.zeros(count, dtype=np.int64))
+        faces = some_of(pool.sets[0], np.zeros(count, dtype=np.int64))
         pools[split] = FacePool(
             [FaceSet(**{**vars(faces), "images": images, "labels": np.array(labels)})]
         )
