@@ -105,11 +105,11 @@ class Camera:
 
         over = False
         with suppress(av.FFmpegError), self._container as frames:
-            started = time.monotonic()
+            started = 0.0
             for number, frame in enumerate(frames.decode(video=0)):
-                if number == 0:
-                    started = time.monotonic()
-                moment = time.monotonic() - started
+                now = time.monotonic()
+                started = started if number else now
+                moment = now - started
                 over = self._seconds is not None and moment >= self._seconds
                 with self._changed:
                     if over or self._ended:
