@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from latent_ofer.cli.stopping import ended_by_signals
 from slow_runs import PROGRAM, predicting, started
 
 
@@ -92,3 +93,19 @@ def test_while_it_is_still_loading_one_line_is_all(
     process.send_signal(number)
     _, told = process.communicate(timeout=30)
     assert (told, process.returncode) == ("latent-ofer: stopped\n", code)
+
+
+def test_a_camera_that_was_told_to_outlive_its_terminal_does() -> None:
+    """As nohup tells it: what is ignored stays so, whatever else would end the camera."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ended: list[bool] = []
+    try:
+        with ended_by_signals(lambda: ended.append(True)):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            signal.raise_signal(signal.SIGHUP)
+            assert ended == []
+            signal.raise_signal(signal.SIGTERM)
+            assert ended == [True]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 _SIGNALS: Final = tuple(
@@ -31,20 +31,14 @@ class Stopped(BaseException):
 @contextmanager
 def ended_by_signals(end: Callable[[], None]) -> Iterator[None]:
     """Have the first signal that would stop the block call `end` instead, for what has no end."""
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def first(number: int, _: object) -> None:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+    def first(*_: object) -> None:
+        before.close()
         end()
 
-    for number in handlers:
-        signal.signal(number, first)
-    try:
+    with ExitStack() as before:
+        before.enter_context(_handled(first))
         yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -53,9 +47,6 @@ def stoppable() -> Iterator[None]:
 
     Signals that are ignored, as by nohup, stay so. Does nothing but in the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     told: dict[int, float] = {}
 
     def stop(number: int, _: object) -> None:
@@ -64,17 +55,31 @@ def stoppable() -> Iterator[None]:
             told[number] = now
             raise Stopped(number)
 
+    with _handled(stop):
+        try:
+            yield
+        except Exception as error:
+            # What was being imported may have taken the stop for its own failure.
+            if told:
+                raise Stopped(next(iter(told))) from error
+            raise
+
+
+@contextmanager
+def _handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Have the signals that would end the program handled in the block, and as before after it.
+
+    Those that are ignored stay so. Does nothing but in the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     before = {n: known for n, known in handlers.items() if known not in (None, signal.SIG_IGN)}
     for number in before:
-        signal.signal(number, stop)
+        signal.signal(number, handler)
     try:
         yield
-    except Exception as error:
-        # What was being imported may have taken the stop for its own failure.
-        if told:
-            raise Stopped(next(iter(told))) from error
-        raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, known in before.items():
+            signal.signal(number, known)
