@@ -69,10 +69,15 @@ def occluder_groups(
         members |= {f"occluder: {name}": values == name for name in np.unique(values) if name}
     if coverage is not None:
         members |= {
-            f"coverage: {100 * low:g}-{100 * high:g} %": (coverage > low) & (coverage <= high)
+            coverage_band(low, high): (coverage > low) & (coverage <= high)
             for low, high in COVERAGE_BANDS
         }
     return _peopled(members)
+
+
+def coverage_band(low: float, high: float) -> str:
+    """Name of the group of faces of which more than `low` is hidden, and at most `high`."""
+    return f"coverage: {100 * low:g}-{100 * high:g} %"
 
 
 def cover_groups(pool: FacePool, path: Path) -> Members:
@@ -89,7 +94,7 @@ def cover_groups(pool: FacePool, path: Path) -> Members:
         "cover: nothing": np.array([cover is not None and not cover.named for cover in known]),
         REALLY_COVERED: np.array([cover is not None and cover.hides for cover in known]),
     }
-    return {name: here for name, here in members.items() if here.any()}
+    return _peopled(members)
 
 
 def size_of(members: NDArray[np.bool_]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.evaluation.bench import Bench, differences, measure
 from latent_ofer.evaluation.conditions import condition
+from latent_ofer.evaluation.grouping import COVERAGE_BANDS, coverage_band
 from latent_ofer.evaluation.metrics import renormalised
 from latent_ofer.evaluation.predictions import Predictions
 from latent_ofer.evaluation.recognisers import PIPELINE, UNREPAIRED
@@ -17,7 +18,7 @@ from latent_ofer.labels import EXPRESSIONS
 RECOGNISERS: Final = (PIPELINE, UNREPAIRED)
 CONDITIONS: Final = ("clean", "objects")
 FIGURES: Final = ("accuracy", "macro_recall", "recall", "ece", "brier")
-MOST_HIDDEN: Final = "coverage: 30-100 %"
+MOST_HIDDEN: Final = coverage_band(*COVERAGE_BANDS[-1])
 OTHER_SOURCE: Final = "lfw"
 COLUMNS: Final = [EXPRESSIONS.index(label) for label in ("neutral", "happiness", "surprise")]
 """Its labels."""
