@@ -21,7 +21,6 @@ from latent_ofer.pipeline import LatentOFER
 from latent_ofer.progress import track
 
 SEED = 7
-AT_ONCE = 32
 
 
 def main() -> None:
@@ -42,34 +41,23 @@ def main() -> None:
 
 def changed_labels(model: LatentOFER, faces: ChosenFaces) -> dict[str, Any]:
     """Share of the faces that another label is given to, by what was done to their colours."""
-    changes = {
-        "as it is": lambda face: face,
-        "grey": greyed,
-        "red and blue swapped": lambda face: np.ascontiguousarray(face[..., ::-1]),
+    crops = list(faces.pool.batch(np.arange(len(faces))))
+    changed = {
+        "grey": [greyed(face) for face in crops],
+        "red and blue swapped": [np.ascontiguousarray(face[..., ::-1]) for face in crops],
     }
-    found = {name: [] for name in changes}
-    starts = range(0, len(faces), AT_ONCE)
-    for start in track(starts, len(starts), "batches"):
-        batch = faces.pool.batch(np.arange(start, min(start + AT_ONCE, len(faces))))
-        for name, change in changes.items():
-            found[name] += read(model, [change(face) for face in batch])
-    labels = {name: np.array(rows) for name, rows in found.items()}
-    among = Intervals.of(faces.people, SEED)
+    labels, among = read(model, crops), Intervals.of(faces.people, SEED)
     report: dict[str, Any] = {"n": len(faces)}
-    for name in changes:
-        if name != "as it is":
-            other: NDArray[np.bool_] = labels[name] != labels["as it is"]
-            report[name] = {
-                "answer": among.mean(other[:, 0]),
-                "as it came": among.mean(other[:, 1]),
-            }
+    for name, others in changed.items():
+        answer, as_it_came = (read(model, others) != labels).T
+        report[name] = {"answer": among.mean(answer), "as it came": among.mean(as_it_came)}
     return report
 
 
-def read(model: LatentOFER, crops: list[Pixels]) -> list[tuple[str, str]]:
-    """Labels of each crop: the answer's, and before repair."""
-    outcomes = model.predict(crops, crops=True, batch_size=AT_ONCE)
-    return [(face.expression, face.before.expression) for (face,) in outcomes]
+def read(model: LatentOFER, crops: list[Pixels]) -> NDArray[np.str_]:
+    """Labels of each crop, (n, 2): the answer's, and before repair."""
+    outcomes = track(model.predict_each(crops, crops=True), len(crops), "faces")
+    return np.array([(face.expression, face.before.expression) for (face,) in outcomes])
 
 
 if __name__ == "__main__":

@@ -92,9 +92,6 @@ def fusion_views() -> str:
     return table(["read right, %", *heads], rows)
 
 
-SIDES = ("answer", "as it came")
-
-
 def recognition() -> str:
     """FERPlus validation, clean and behind objects."""
     report, rows = read("recognition"), []
@@ -119,9 +116,9 @@ def recognition() -> str:
 
 def colour_labels() -> str:
     """Labels that change with the colours of a face."""
-    report = read("colour-labels")
+    report, sides = read("colour-labels"), ("answer", "as it came")
     rows = [
-        [change, str(report["n"]), *(share(report[change][side], 2) for side in SIDES)]
+        [change, str(report["n"]), *(share(report[change][side], 2) for side in sides)]
         for change in ("grey", "red and blue swapped")
     ]
     return table(["colours", "n", "other answer, %", "as it came, another label, %"], rows)
