@@ -3,7 +3,7 @@
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,13 @@ from latent_ofer.cli.predict_told import finish, say_what_is_left_out, so_far
 from latent_ofer.cli.stopping import Stopped, ended_by_signals
 from latent_ofer.errors import DataError
 from latent_ofer.locks import held
+
+if TYPE_CHECKING:
+    from latent_ofer.pipeline import LatentOFER
+    from latent_ofer.predict.journal import Journal
+    from latent_ofer.predict.reading import Source
+    from latent_ofer.predict.results_folder import ResultsFolder
+    from latent_ofer.predict.run import Options
 
 
 def predict(
@@ -174,7 +181,7 @@ def predict(
     from latent_ofer.predict.reading import live_source, source_of
     from latent_ofer.predict.results_folder import ResultsFolder
     from latent_ofer.predict.rows import has_contempt
-    from latent_ofer.predict.run import Counts, Options, TooManyErrorsError, describe, predict_into
+    from latent_ofer.predict.run import Options, describe
     from latent_ofer.predict.tables import check_can_write
 
     if labels == 8 and not has_contempt(columns):
@@ -243,19 +250,32 @@ def predict(
             if journal.found:
                 done = f"{journal.found} of {source.total} images are done"
                 complain(f"going on with an unfinished run: {done}; --restart starts anew")
-            counts, started = Counts(), time.monotonic()
-            try:
-                predict_into(
-                    *(results, journal, model, source, wanted, counts),
-                    tell=lambda error: complain(f"[{error.code}] {error.message}"),
-                )
-            except Stopped as stop:
-                complain(f"stopped; {so_far(counts, source.total, results.table)}")
-                raise typer.Exit(stop.exit_code) from None
-            except TooManyErrorsError as error:
-                error.add_note(so_far(counts, source.total, results.table, "allow more to go on"))
-                raise
-            except Exception as error:
-                error.add_note(so_far(counts, source.total, results.journal))
-                raise
+            _read_all(results, journal, model, source, wanted)
+
+
+def _read_all(
+    results: "ResultsFolder",
+    journal: "Journal",
+    model: "LatentOFER",
+    source: "Source",
+    wanted: "Options",
+) -> None:
+    """Do what is not done yet, and say what was found, or how far it came."""
+    from latent_ofer.predict.run import Counts, TooManyErrorsError, predict_into
+
+    counts, started = Counts(), time.monotonic()
+    try:
+        predict_into(
+            *(results, journal, model, source, wanted, counts),
+            tell=lambda error: complain(f"[{error.code}] {error.message}"),
+        )
+    except Stopped as stop:
+        complain(f"stopped; {so_far(counts, source.total, results.table)}")
+        raise typer.Exit(stop.exit_code) from None
+    except TooManyErrorsError as error:
+        error.add_note(so_far(counts, source.total, results.table, "allow more to go on"))
+        raise
+    except Exception as error:
+        error.add_note(so_far(counts, source.total, results.journal))
+        raise
     finish(counts, time.monotonic() - started, results)

@@ -66,8 +66,8 @@ def evaluate_real_covers(
         When none of the faces has nothing over it.
     """
     keys, among = bench.faces.pool.keys, bench.intervals()
-    known = [covers[key] for key in keys]
-    nothing = np.array([not cover.named for cover in known], dtype=np.bool_)
+    groups = _groups([covers[key] for key in keys])
+    nothing = groups["nothing"]
     if not nothing.any():
         raise DataError("The list names no face of this split over which nothing lies.")
     found = bench.read(pipeline, condition("clean", bench.seed))
@@ -78,7 +78,7 @@ def evaluate_real_covers(
     before, after = (found[key].argmax(1) == labels for key in ("before", "p"))
     right = {"before": before, "after": after, "after_minus_before": after.astype(float) - before}
     report: dict[str, Any] = {"n": len(keys), "threshold_at_5_percent": limit, "covers": {}}
-    groups, labelled = _groups(known), labels >= 0
+    labelled = labels >= 0
     for name, here in groups.items():
         if not here.any():
             continue
