@@ -61,7 +61,7 @@ Right = dict[str, dict[str, NDArray[Any]]]
 
 
 def heads(runs: Path, config: str) -> tuple[str, Read]:
-    """The five heads of `latent-ofer train ablation`, as one reader.
+    """The five heads of `ablation_heads`, as one reader.
 
     Its probabilities are (B, 5, 8), rows in the order of `ROWS`.
 
@@ -73,9 +73,9 @@ def heads(runs: Path, config: str) -> tuple[str, Read]:
         Without torch.
     """
     import torch
+    from ablation_heads import PARENTS, load_ablation
 
     from latent_ofer.encoder.train import load_mae, to_tensor
-    from latent_ofer.recogniser.ablation import PARENTS, load_ablation
     from latent_ofer.training.checkpoint import WEIGHTS
 
     mae = load_mae(runs, config)

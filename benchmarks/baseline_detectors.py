@@ -10,6 +10,8 @@ from latent_ofer.evaluation.conditions import Batch
 from latent_ofer.evaluation.detectors import AT_ONCE, Detector, shipped_detector
 from latent_ofer.weights_folder import Thresholds, WeightsFolder
 
+TRAIN = "python benchmarks/train_baselines.py"
+"""The command that trains what only tables need."""
 BASELINES = ("one_class_svm", "patch_svdd", "gaussian_pixels", "gaussian_latents")
 
 
@@ -27,7 +29,8 @@ def baseline_detectors(runs: Path, config: str) -> Sequence[Detector]:
 
     def load() -> Method:
         # Here, not above: the shipped detectors are measured without torch.
-        from latent_ofer.detector.baselines import NAMES, STAGE, load_detector_baselines
+        from detector_baselines import NAMES, STAGE, load_detector_baselines
+
         from latent_ofer.detector.one_class import KINDS
         from latent_ofer.training.checkpoint import WEIGHTS
 
@@ -44,5 +47,5 @@ def baseline_detectors(runs: Path, config: str) -> Sequence[Detector]:
             found.append(Detector(name, method, limits))
         return method
 
-    method = opened("detector_baselines", "detector_baselines", load)
+    method = opened("detector_baselines", "detector_baselines", load, TRAIN)
     return found or [Detector(name, method) for name in BASELINES]

@@ -17,7 +17,7 @@ from typing import Final
 
 import typer
 from ablation_table import STAGE, evaluate_ablation, heads
-from baseline_detectors import baseline_detectors, shipped_detectors
+from baseline_detectors import TRAIN, baseline_detectors, shipped_detectors
 from detector_table import evaluate_table1
 from everything import INDEX, Outcome, Step, run_steps
 from recogniser_specs import FIGURE_1, REAL, TABLE_3, TABLE_7, without_data
@@ -119,7 +119,7 @@ def repairs(spec: RepairTable, asked: Asked) -> Table:
 def table10(asked: Asked) -> Table:
     """What the CNN, the latents and their selection are worth."""
     ways = open_ways(asked, (NONE, SHIPPED), (RECOGNISER,))
-    ablation = {STAGE: trained(STAGE, STAGE, lambda: heads(asked.runs, asked.config))}
+    ablation = {STAGE: trained(STAGE, STAGE, lambda: heads(asked.runs, asked.config), TRAIN)}
     ways = replace(ways, readers={**ways.readers, **ablation})
     bench = whole(asked.bench(asked.labelled(), [], ("clean", "objects")))
     return evaluate_ablation(bench, ways, asked.report("table10"))

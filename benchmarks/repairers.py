@@ -143,7 +143,12 @@ def _digests(*ways: Way) -> str:
     return digest_of(*(f"{one.name} {one.digest}" for one in ways))
 
 
-def trained(name: str, stage: str, load: Callable[[], tuple[str, Repair | Read]]) -> Way:
+def trained(
+    name: str,
+    stage: str,
+    load: Callable[[], tuple[str, Repair | Read]],
+    train: str = "latent-ofer train",
+) -> Way:
     """What `load` gives, digest and call; or why it cannot, and the command that mends it."""
     ways: list[Way] = []
 
@@ -151,7 +156,7 @@ def trained(name: str, stage: str, load: Callable[[], tuple[str, Repair | Read]]
         ways.append(Way(name, *load()))
         return Method(name)
 
-    note = opened(name, stage, loaded).note
+    note = opened(name, stage, loaded, train).note
     return ways[0] if ways else Way(name, note=note)
 
 

@@ -13,7 +13,6 @@ from latent_ofer.backends.networks import Encode
 from latent_ofer.backends.torch import TorchBackend
 from latent_ofer.datasets.pool import SIZE, Covered, FacePool, Pixels
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.detector import baselines as detector_baselines
 from latent_ofer.detector import train as detector
 from latent_ofer.detector import train_labelled as labelled
 from latent_ofer.detector import train_svdd as paper
@@ -26,7 +25,7 @@ from latent_ofer.errors import WeightsError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.cutouts import Cutout
 from latent_ofer.occlusion.patches import GRID
-from latent_ofer.recogniser import ablation, calibration, teacher, train_cnn, train_fusion
+from latent_ofer.recogniser import calibration, teacher, train_cnn, train_fusion
 from latent_ofer.recogniser import train as recogniser_paper
 from latent_ofer.recogniser.baselines import BaselineName
 from latent_ofer.recogniser.copies import Repair
@@ -145,10 +144,6 @@ def _train_calibration(sources: Sources, runs: Path, config: str, how: How) -> P
     return calibration.train_calibration(sources, runs, config, repair_with(runs, config))
 
 
-def _train_ablation(sources: Sources, runs: Path, config: str, how: How) -> Path:
-    return ablation.train_ablation(sources, runs, config, how, repair_with(runs, config))
-
-
 def _repair_variant(name: reconstructor.StageName) -> Stage:
     return Stage(
         ReconstructorRecipe,
@@ -187,24 +182,11 @@ STAGES: dict[str, Stage] = {
     ),
 }
 BASELINES: dict[str, Stage] = {
-    "detector_baselines": Stage(
-        detector_baselines.DetectorBaselinesRecipe,
-        detector_baselines.NEEDS,
-        detector_baselines.PARENTS,
-        detector_baselines.train_detector_baselines,
-    ),
     "plain": _cnn("plain"),
     "plain_occluded": _cnn("plain_occluded"),
     "judge": _cnn("judge"),
     "reconstructor_csa": _repair_variant("reconstructor_csa"),
     "reconstructor_conv": _repair_variant("reconstructor_conv"),
-    "ablation": Stage(
-        RecogniserRecipe,
-        recogniser_paper.NEEDS,
-        ablation.PARENTS,
-        _train_ablation,
-        recipe_of="recogniser_paper",
-    ),
 }
 """What the pipeline is measured against: trained by name, never by `train_all`."""
 

@@ -8,6 +8,7 @@ import ablation_table
 import numpy as np
 import pytest
 from ablation_table import ROWS, STAGE, evaluate_ablation, heads
+from baseline_detectors import TRAIN
 from numpy.typing import NDArray
 from repairers import Way, trained
 
@@ -75,9 +76,9 @@ def test_only_repaired_faces_come_with_a_mask(
 def test_heads_that_are_not_trained_leave_a_note_and_the_shipped_row(
     data: Path, tmp_path: Path
 ) -> None:
-    way = trained(STAGE, STAGE, lambda: heads(tmp_path / "runs", "small"))
+    way = trained(STAGE, STAGE, lambda: heads(tmp_path / "runs", "small"), TRAIN)
     table, _ = table10(data, tmp_path, way)
     notes = {row.note for row in table.rows[:5] if not row.figures}
-    assert notes == {"not trained: latent-ofer train ablation --data DIR"}
+    assert notes == {"not trained: python benchmarks/train_baselines.py ablation --data DIR"}
     assert table.rows[5].figures["clean"]["value"] == 1
     assert "none_less" not in table.rows[5].figures

@@ -100,7 +100,7 @@ def test_the_detectors_are_those_of_the_weights_and_the_default_one_comes_first(
 def test_baselines_that_are_not_trained_say_so(tmp_path: Path) -> None:
     found = baseline_detectors(tmp_path, "small")
     assert [one.name for one in found] == list(BASELINES)
-    assert all("train detector_baselines" in one.method.note for one in found)
+    assert all("train_baselines.py detector_baselines" in one.method.note for one in found)
     assert all(one.thresholds is None for one in found)
 
 

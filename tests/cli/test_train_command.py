@@ -14,7 +14,8 @@ from torch import Tensor
 
 from archives import Trained, write_archives, write_recipes
 from helpers import drawn_face
-from latent_ofer import LatentOFER
+from latent_ofer import LatentOFER, train_all
+from latent_ofer.cli import train
 from latent_ofer.cli.main import main
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.encoder import train as encoder
@@ -144,6 +145,20 @@ def test_a_stage_before_its_parents_names_what_to_train_first(
     assert run(stage, *options, tmp_path / "runs") == 2
     error = capsys.readouterr().err.strip()
     assert "Train that stage first: latent-ofer train " in error and "\n" not in error
+
+
+def test_an_unknown_stage_is_refused_with_the_names_of_all(
+    options: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("recognizer", *options, tmp_path / "runs") == 2
+    error = capsys.readouterr().err.strip()
+    assert "recognizer: no such stage" in error and "plain_occluded" in error
+    assert "\n" not in error
+
+
+def test_the_command_names_every_stage_in_order() -> None:
+    assert tuple(train_all.STAGES) == train.STAGES
+    assert tuple(train_all.BASELINES) == train.COMPARED
 
 
 def test_a_wrong_recipe_of_a_late_stage_is_found_before_anything_is_trained(

@@ -6,23 +6,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+import ablation_heads
+import detector_baselines
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from train_baselines import STAGES as OF_TABLES
 
 from archives import Trained
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector import baselines, train_labelled, train_one_class, train_regions
 from latent_ofer.detector import train as detector
+from latent_ofer.detector import train_labelled, train_one_class, train_regions
 from latent_ofer.encoder import train as encoder
 from latent_ofer.errors import TrainingError
-from latent_ofer.recogniser import ablation, teacher, train_cnn
+from latent_ofer.recogniser import teacher, train_cnn
 from latent_ofer.recogniser import train as recogniser_paper
 from latent_ofer.reconstructor import train as reconstructor
-from latent_ofer.train_all import BASELINES, STAGES
+from latent_ofer.train_all import STAGES
 from latent_ofer.training.batch import Drawn
 from latent_ofer.training.how import How
 from latent_ofer.training.job import Job
@@ -51,8 +54,8 @@ WHERE: dict[str, tuple[str, ModuleType]] = {
     "reconstructor": ("reconstructor", reconstructor),
     "recogniser": ("recogniser", train_cnn),
     "recogniser_paper": ("recogniser_paper", recogniser_paper),
-    "ablation": ("ablation", ablation),
-    "patch_svdd": ("detector_baselines", baselines),
+    "ablation": ("ablation", ablation_heads),
+    "patch_svdd": ("detector_baselines", detector_baselines),
 }
 """What is trained -> its stage, and the module that hands it to the loop."""
 
@@ -90,7 +93,7 @@ class Hand:
         config.mkdir()
         for recipe in self.trained.config.iterdir():
             (config / recipe.name).write_text(recipe.read_text())
-        (config / f"{baselines.STAGE}.yaml").write_text(BASELINE)
+        (config / f"{detector_baselines.STAGE}.yaml").write_text(BASELINE)
         self.patch.setattr(FacePool, "borders", property(uneven_borders))
         if what == "place":
             self.patch.setattr(detector, "train_regions", lambda *_: None)
@@ -98,7 +101,7 @@ class Hand:
         sources = Sources(self.trained.data, self.trained.runs / "cache")
         how = How(device=torch.device(device))
         with pytest.raises(Handed) as found:
-            {**STAGES, **BASELINES}[stage].train(sources, self.runs, str(config), how)
+            {**STAGES, **OF_TABLES}[stage].train(sources, self.runs, str(config), how)
         job, recipe = found.value.job, found.value.recipe
         return Handed(job, recipe.model_copy(update={"bf16": False}))
 

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None, more: object = None) -> NoRetur
 
     Exit codes: 0 all good, 1 some rows are errors, 2 nothing could run, 130 stopped by Ctrl-C,
     143 by SIGTERM, 129 by SIGHUP. Whatever goes wrong costs the user one line on stderr, never a
-    traceback. `more` is what `evaluate` measures besides, by name (`benchmarks/paper_tables.py`).
+    traceback. `more` is what `evaluate` measures or `train` trains
+    besides, by name (`benchmarks/paper_tables.py` and `train_baselines.py`).
     """
     speak_any_encoding()
     try:

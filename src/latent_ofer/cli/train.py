@@ -1,7 +1,8 @@
 """`latent-ofer train`: one stage, all that are stale, or the release of what is trained."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,7 +11,10 @@ from latent_ofer.cli.output import complain, say
 from latent_ofer.cli.stopping import Stopped
 from latent_ofer.weights_folder import SHIPPED, WEIGHTS, WeightsFolder
 
-StageName = Literal[
+if TYPE_CHECKING:
+    from latent_ofer.train_all import Stage
+
+STAGES: Final = (
     "mae",
     "detector",
     "detector_paper",
@@ -21,21 +25,23 @@ StageName = Literal[
     "fusion",
     "recogniser_paper",
     "calibration_paper",
-    "detector_baselines",
-    "plain",
-    "plain_occluded",
-    "judge",
-    "reconstructor_csa",
-    "reconstructor_conv",
-    "ablation",
-    "all",
-    "release",
-]
+)
+"""In the order they need."""
+COMPARED: Final = ("plain", "plain_occluded", "judge", "reconstructor_csa", "reconstructor_conv")
+"""Networks to measure against."""
+NAMES: Final = (*STAGES, *COMPARED, "all", "release")
 
 
 def train(
+    context: typer.Context,
     stage: Annotated[
-        StageName, typer.Argument(help="The stage to train; they stand in the order they need.")
+        str,
+        typer.Argument(
+            metavar="STAGE",
+            help=f"Which, in the order they need: {', '.join(STAGES)}; {', '.join(COMPARED)}, to "
+            "measure against; all; release.",
+            autocompletion=lambda: list(NAMES),
+        ),
     ],
     data: Data = Path(),
     sets: Sets = None,
@@ -95,8 +101,8 @@ def train(
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
-    shippable folder RUNS/weights. The names after calibration_paper are networks to measure
-    against; `all` leaves them out. `release` trains nothing and writes that folder from the
+    shippable folder RUNS/weights. It leaves out the networks to
+    measure against. `release` trains nothing and writes that folder from the
     stages that are trained in RUNS; all others come from the weights that --from names, less
     those that --without names.
     Ctrl-C is safe: go on with --resume.
@@ -104,13 +110,17 @@ def train(
     Several processes share the work, on as many GPUs: `torchrun --nproc-per-node 2 -m latent_ofer
     train STAGE ...`. A recipe's batch is that of all of them together.
     """
+    # What `benchmarks/` trains besides, with the same options.
+    more: Mapping[str, Stage] = context.obj or {}
+    if stage not in NAMES and stage not in more:
+        raise ValueError(f"{stage}: no such stage; there are {', '.join([*NAMES, *more])}")
     if without and stage != "release":
         raise ValueError(f"--without is for `train release`, not for `train {stage}`")
     try:
         import torch
 
+        from latent_ofer import train_all
         from latent_ofer.datasets.sources import Sources
-        from latent_ofer.train_all import BASELINES, STAGES, release, train_all
         from latent_ofer.training import processes
         from latent_ofer.training.how import How, device_named
         from latent_ofer.training.start import keep_start
@@ -132,11 +142,12 @@ def train(
                 tell(line)
             how = How(resume, own, accumulate)
             if stage == "all":
-                written = train_all(sources, runs, config, how, tell)
+                written = train_all.train_all(sources, runs, config, how, tell)
             elif stage == "release":
-                written = release(sources, runs, config, without or ())
+                written = train_all.release(sources, runs, config, without or ())
             else:
-                written = {**STAGES, **BASELINES}[stage].train(sources, runs, config, how)
+                stages = {**train_all.STAGES, **train_all.BASELINES, **more}
+                written = stages[stage].train(sources, runs, config, how)
             tell(f"Wrote {written}")
     except Stopped as stop:
         complain(f"stopped; the last checkpoint is in {runs}. Go on with --resume")

@@ -62,14 +62,16 @@ class Method:
     kept: bool = True
 
 
-def opened(name: str, stage: str, load: Callable[[], Method]) -> Method:
+def opened(
+    name: str, stage: str, load: Callable[[], Method], train: str = "latent-ofer train"
+) -> Method:
     """What `load` gives; or, where it is not trained, why, and the command that mends it."""
     try:
         return load()
     except StaleError as error:
         note = f"out of date: {error}"
     except WeightsError:
-        note = f"not trained: latent-ofer train {stage} --data DIR"
+        note = f"not trained: {train} {stage} --data DIR"
     except ImportError as error:
         note = f'needs {error.name}: pip install "latent-ofer[train]"'
     return Method(name, note=note)

@@ -68,8 +68,8 @@ class Weights:
     about: dict[str, Any]
 
 
-def load_weights(run: Path) -> Weights:
-    """Read a finished stage.
+def load_weights(run: Path, train: str = "latent-ofer train") -> Weights:
+    """Read a finished stage; `train` is the command that trains it.
 
     Raises
     ------
@@ -78,8 +78,7 @@ def load_weights(run: Path) -> Weights:
     """
     path = run / WEIGHTS
     if not path.exists():
-        command = f"latent-ofer train {run.name}"
-        raise WeightsError(f"{path}: not found. Train that stage first: {command}.")
+        raise WeightsError(f"{path}: not found. Train that stage first: {train} {run.name}.")
     try:
         with safe_open(path, framework="pt") as bundle:
             about = json.loads((bundle.metadata() or {}).get("about", "{}"))

@@ -55,7 +55,7 @@ def shrunk_covariance(vectors: NDArray[Any]) -> NDArray[np.float64]:
     By how much is what Ledoit and Wolf (2004) show to be best: grey faces have three equal
     channels, whose plain covariance has no inverse.
     """
-    # Here, not above: of the package's training only this room's baselines need scikit-learn.
+    # Here, not above: tables of what is trained already need none.
     from sklearn.covariance import ledoit_wolf
 
     covariance: NDArray[np.float64] = ledoit_wolf(vectors)[0]

@@ -6,12 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ablation_table import heads
-
-from archives import RECIPES, Trained
-from latent_ofer.datasets.sources import Sources
-from latent_ofer.errors import StaleError, WeightsError
-from latent_ofer.recogniser.ablation import (
+from ablation_heads import (
     INPUTS,
     PARENTS,
     Ablation,
@@ -20,9 +15,13 @@ from latent_ofer.recogniser.ablation import (
     load_ablation,
     train_ablation,
 )
+from ablation_table import heads
+
+from archives import RECIPES, Trained
+from latent_ofer.datasets.sources import Sources
+from latent_ofer.errors import StaleError, WeightsError
 from latent_ofer.recogniser.attention_cnn import AttentionCNN
 from latent_ofer.recogniser.train import RecogniserRecipe
-from latent_ofer.train_all import repair_with
 from latent_ofer.training.checkpoint import load_weights
 from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
@@ -45,7 +44,7 @@ def runs(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (runs / stage).symlink_to(trained.runs / stage)
     config = str(trained.config)
     sources = Sources(trained.data, runs / "cache")
-    train_ablation(sources, runs, config, How(), repair_with(runs, config))
+    train_ablation(sources, runs, config, How())
     return runs
 
 
@@ -129,5 +128,5 @@ def test_heads_of_another_cnn_are_refused(trained: Trained, runs: Path, tmp_path
 
 
 def test_without_training_the_message_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="train ablation"):
+    with pytest.raises(WeightsError, match="train_baselines.py ablation"):
         load_ablation(tmp_path, "small", DIM)

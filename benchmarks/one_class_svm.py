@@ -59,7 +59,7 @@ def fit_svm(latents: NDArray[Any], nu: float, gamma: float = 1.0) -> OneClassSVM
     gamma : float
         Of the kernel, in units of 1 / (D x variance).
     """
-    # Here, not above: of the package's training only this room's baselines need scikit-learn.
+    # Here, not above: tables of what is trained already need none.
     from sklearn.svm import OneClassSVM as Solver
 
     scaled = float(gamma / (latents.shape[1] * latents.var()))

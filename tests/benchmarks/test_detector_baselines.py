@@ -4,12 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.svm import OneClassSVM as Solver
-
-from archives import write_archives, write_recipes
-from latent_ofer.cli.main import main
-from latent_ofer.datasets.sources import Sources
-from latent_ofer.detector.baselines import (
+from detector_baselines import (
     KINDS,
     NAMES,
     STAGE,
@@ -17,8 +12,8 @@ from latent_ofer.detector.baselines import (
     pixel_vectors,
     train_detector_baselines,
 )
-from latent_ofer.detector.baselines_gaussian import fit_gaussian, shrunk_covariance
-from latent_ofer.detector.baselines_patch_svdd import (
+from one_class_svm import fit_svm
+from patch_svdd import (
     NEIGHBOURS,
     PatchSVDD,
     inputs_of,
@@ -26,7 +21,13 @@ from latent_ofer.detector.baselines_patch_svdd import (
     patch_svdd_loss,
     windows_of_photo,
 )
-from latent_ofer.detector.baselines_svm import fit_svm
+from position_gaussian import fit_gaussian, shrunk_covariance
+from sklearn.svm import OneClassSVM as Solver
+from train_baselines import STAGES
+
+from archives import write_archives, write_recipes
+from latent_ofer.cli.main import main
+from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import read_dev
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.encoder.train import train_mae
@@ -168,7 +169,7 @@ def test_without_scikit_learn_training_says_what_to_install_before_it_begins(
     monkeypatch.setitem(sys.modules, "sklearn", None)
     data = write_archives(tmp_path / "data")
     with pytest.raises(SystemExit) as left:
-        main(["train", STAGE, "--data", str(data), "--runs", str(tmp_path / "runs")])
+        main(["train", STAGE, "--data", str(data), "--runs", str(tmp_path / "runs")], STAGES)
     assert left.value.code == 2
     said = capsys.readouterr().err.strip()
     assert "scikit-learn" in said and 'pip install "latent-ofer[evaluate]"' in said
@@ -228,7 +229,7 @@ def test_baselines_of_another_encoder_or_untrained_ones_are_refused(
     trained: tuple[Sources, Path, str], tmp_path: Path
 ) -> None:
     _, runs, config = trained
-    with pytest.raises(WeightsError, match="train detector_baselines"):
+    with pytest.raises(WeightsError, match="train_baselines.py detector_baselines"):
         load_detector_baselines(tmp_path, config)
     weights = load_weights(runs / "mae")
     changed = {name: value + 0.5 for name, value in weights.tensors.items()}

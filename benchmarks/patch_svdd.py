@@ -15,10 +15,10 @@ in a patch, and hidden patches end up no farther from the bank than visible ones
 from collections.abc import Sequence
 
 import torch
+from one_class_svm import squared_distances
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent_ofer.detector.baselines_svm import squared_distances
 from latent_ofer.encoder.mae import MEAN, STD
 from latent_ofer.training.batch import shared_out
 

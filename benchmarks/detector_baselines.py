@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from baseline_detectors import TRAIN
 from numpy.typing import NDArray
+from one_class_svm import OneClassSVM, fit_svm
+from patch_svdd import PatchSVDD, inputs_of, patch_svdd_loss
+from position_gaussian import PositionGaussian, fit_gaussian
 from pydantic import Field
 from torch import Tensor, nn
 
 from latent_ofer.datasets.sources import Need, Sources
-from latent_ofer.detector.baselines_gaussian import PositionGaussian, fit_gaussian
-from latent_ofer.detector.baselines_patch_svdd import PatchSVDD, inputs_of, patch_svdd_loss
-from latent_ofer.detector.baselines_svm import OneClassSVM, fit_svm
 from latent_ofer.detector.clean import CleanFaces, clean_faces
 from latent_ofer.detector.dev import AT_ONCE, FALSE_POSITIVES, DevFaces, apply, read_dev
 from latent_ofer.detector.one_class import KINDS
@@ -241,7 +242,7 @@ def load_detector_baselines(runs: Path, config: str) -> DetectorBaselines:
     StaleError
         When they were trained on another encoder than the one in `runs`.
     """
-    weights = load_weights(runs / STAGE)
+    weights = load_weights(runs / STAGE, TRAIN)
     check_fresh(weights, runs)
     recipe = load_recipe(DetectorBaselinesRecipe, config, STAGE)
     tensors = weights.tensors

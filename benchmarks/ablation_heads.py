@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
+from baseline_detectors import TRAIN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,7 +14,7 @@ from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.train import load_mae
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser.attention_cnn import FEATURES, AttentionCNN
-from latent_ofer.recogniser.copies import Repair, Seen, augmented, pool_with_copies
+from latent_ofer.recogniser.copies import Seen, augmented, pool_with_copies
 from latent_ofer.recogniser.fusion import GRID, LatentBranch, attention_grid, pick
 from latent_ofer.recogniser.train import (
     CNN_RUN,
@@ -22,6 +23,7 @@ from latent_ofer.recogniser.train import (
     WATCHED_FACES,
     RecogniserRecipe,
 )
+from latent_ofer.train_all import repair_with
 from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.how import How
@@ -134,8 +136,9 @@ class Ablation(nn.Module):
         return {name: head(seen, latents, picked, hidden) for name, head in self.heads.items()}
 
 
-def train_ablation(sources: Sources, runs: Path, config: str, how: How, repair: Repair) -> Path:
+def train_ablation(sources: Sources, runs: Path, config: str, how: How) -> Path:
     """Train all rows on the same batches, as long as the recogniser; returns the weights' path."""
+    repair = repair_with(runs, config)
     recipe = load_recipe(RecogniserRecipe, config, "recogniser_paper")
     torch.manual_seed(recipe.seed)
     mae = load_mae(runs, config).to(how.device)
@@ -190,7 +193,7 @@ def build(runs: Path, recipe: RecogniserRecipe, latent_dim: int) -> Ablation:
 
 def load_ablation(runs: Path, config: str, latent_dim: int) -> Ablation:
     """The trained rows, in evaluation mode, frozen."""
-    weights = load_weights(runs / STAGE)
+    weights = load_weights(runs / STAGE, TRAIN)
     check_fresh(weights, runs)
     model = build(runs, load_recipe(RecogniserRecipe, config, "recogniser_paper"), latent_dim)
     model.load_state_dict(weights.tensors, strict=False)
