@@ -118,11 +118,11 @@ def repairs(spec: RepairTable, asked: Asked) -> Table:
 
 def table10(asked: Asked) -> Table:
     """What the CNN, the latents and their selection are worth."""
-    ways = open_ways(asked, (NONE, SHIPPED), (RECOGNISER,))
+    ways, (pipeline,) = open_ways(asked, (NONE, SHIPPED), ()), asked.methods([PIPELINE])
     ablation = {STAGE: trained(STAGE, STAGE, lambda: heads(asked.runs, asked.config), TRAIN)}
     ways = replace(ways, readers={**ways.readers, **ablation})
     bench = whole(asked.bench(asked.labelled(), [], ("clean", "objects")))
-    return evaluate_ablation(bench, ways, asked.report("table10"))
+    return evaluate_ablation(bench, ways, pipeline, asked.report("table10"))
 
 
 def everything(asked: Asked) -> None:

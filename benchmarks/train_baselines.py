@@ -1,6 +1,7 @@
-"""Train what only the paper's tables compare with: detectors of Table 1, heads of Table 10.
+"""Train what only the paper's tables need: detectors of Table 1, encoder and heads of Table 10.
 
     python benchmarks/train_baselines.py detector_baselines --data DIR
+    python benchmarks/train_baselines.py expression_encoder --data DIR
     python benchmarks/train_baselines.py ablation --data DIR
 
 Options are those of `latent-ofer train`, which trains the other networks to measure against.
@@ -11,9 +12,9 @@ from typing import Final
 
 import ablation_heads
 import detector_baselines
+import expression_encoder
 
 from latent_ofer.cli.main import main
-from latent_ofer.recogniser.train import NEEDS, RecogniserRecipe
 from latent_ofer.train_all import Stage
 
 STAGES: Final[dict[str, Stage]] = {
@@ -23,12 +24,17 @@ STAGES: Final[dict[str, Stage]] = {
         detector_baselines.PARENTS,
         detector_baselines.train_detector_baselines,
     ),
+    expression_encoder.STAGE: Stage(
+        expression_encoder.EncoderRecipe,
+        expression_encoder.NEEDS,
+        expression_encoder.PARENTS,
+        expression_encoder.train_expression_encoder,
+    ),
     ablation_heads.STAGE: Stage(
-        RecogniserRecipe,
-        NEEDS,
+        ablation_heads.AblationRecipe,
+        ablation_heads.NEEDS,
         ablation_heads.PARENTS,
         ablation_heads.train_ablation,
-        recipe_of="recogniser_paper",
     ),
 }
 

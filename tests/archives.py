@@ -106,6 +106,24 @@ epoch_images: 1
 batch_size: 4
 learning_rate: 1.0
 """,
+    "expression_encoder": """
+copies: 4
+epochs: 1
+epoch_images: 8
+batch_size: 4
+learning_rate: 0.001
+""",
+    "ablation": """
+seeds: 2
+latent_width: 8
+latent_outputs: 16
+hidden: 16
+copies: 4
+epochs: 1
+epoch_images: 8
+batch_size: 4
+learning_rate: 0.001
+""",
     "recogniser_paper": """
 heads: 2
 head_width: 8

@@ -128,12 +128,20 @@ def _train_recogniser_paper(sources: Sources, runs: Path, config: str, how: How)
     return recogniser_paper.train_recogniser(sources, runs, config, how, repair)
 
 
-def _train_fusion(sources: Sources, runs: Path, config: str, how: How) -> Path:
-    del how  # it takes minutes, on the processor
+def pipeline_of(sources: Sources, runs: Path, config: str) -> Stages:
+    """The stages with what is trained in these runs, and the rest of their start weights.
+
+    Views are not fused: each is read alone.
+    """
     networks = trained_networks(runs, config)
     name = best_on_dev(dev_auroc(sources, runs, networks))
     engine = TorchBackend(networks.graphs(), name, VIEWS)
-    stages = Stages(engine, networks.detectors[name].thresholds)
+    return Stages(engine, networks.detectors[name].thresholds)
+
+
+def _train_fusion(sources: Sources, runs: Path, config: str, how: How) -> Path:
+    del how  # it takes minutes, on the processor
+    stages = pipeline_of(sources, runs, config)
     recipe = load_recipe(train_fusion.FusionRecipe, config, train_fusion.STAGE)
     parents = [stage for stage in FUSION_PARENTS if is_trained(runs, stage)]
     return train_fusion.train_fusion(sources, runs, recipe, parents, stages.views)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import ablation_heads
 import detector_baselines
+import expression_encoder
 import numpy as np
 import pytest
 import torch
@@ -54,6 +55,7 @@ WHERE: dict[str, tuple[str, ModuleType]] = {
     "reconstructor": ("reconstructor", reconstructor),
     "recogniser": ("recogniser", train_cnn),
     "recogniser_paper": ("recogniser_paper", recogniser_paper),
+    "expression_encoder": ("expression_encoder", expression_encoder),
     "ablation": ("ablation", ablation_heads),
     "patch_svdd": ("detector_baselines", detector_baselines),
 }
@@ -97,8 +99,11 @@ class Hand:
         self.patch.setattr(FacePool, "borders", property(uneven_borders))
         if what == "place":
             self.patch.setattr(detector, "train_regions", lambda *_: None)
-        self.patch.setattr(module, "fit", hand_over)
         sources = Sources(self.trained.data, self.trained.runs / "cache")
+        if what == "ablation":
+            parent = OF_TABLES[expression_encoder.STAGE]
+            parent.train(sources, self.runs, str(config), How(quiet=True))
+        self.patch.setattr(module, "fit", hand_over)
         how = How(device=torch.device(device))
         with pytest.raises(Handed) as found:
             {**STAGES, **OF_TABLES}[stage].train(sources, self.runs, str(config), how)

@@ -88,9 +88,13 @@ class ExpressionCNN(nn.Module):
 
     def answer(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` gives, from the last map."""
+        joined, attention = self.attend(features)
+        return self.fc(self.dropout(joined)).float(), attention
+
+    def attend(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What all heads see in the last map together, (B, C), and where they look, (B, 7, 7)."""
         vectors, maps = zip(*[head(features) for head in self.heads], strict=True)
-        joined = self.norm(torch.stack(vectors, 1).sum(1))
-        return self.fc(self.dropout(joined)).float(), torch.stack(maps, 1).mean(1)
+        return self.norm(torch.stack(vectors, 1).sum(1)), torch.stack(maps, 1).mean(1)
 
 
 def blanked(faces: Tensor, mask: Tensor) -> Tensor:

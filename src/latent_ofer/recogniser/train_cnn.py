@@ -205,13 +205,14 @@ def told_patches(opacity: Tensor, generator: torch.Generator) -> Tensor:
 @torch.inference_mode()
 def taught(model: nn.Module, faces: Tensor) -> Tensor:
     """What a network makes of whole faces, mean over both mirror images: (n, 8) that sum to 1."""
+    training = model.training
     model.eval()
     parts = []
     for part in track(faces.split(AT_ONCE), -(-len(faces) // AT_ONCE), "teacher"):
         nothing = torch.zeros(len(part), GRID, GRID, dtype=torch.bool)
         views = (part.float() / 255, part.flip(3).float() / 255)
         parts.append(sum(model(view, nothing)[0].softmax(1) for view in views) / 2)
-    model.train()
+    model.train(training)
     return torch.cat(parts).clone()
 
 
