@@ -1,6 +1,7 @@
 """What is made once for several rooms' tests."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A test process a core: threads of each would only wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A parser that jsonschema looks for, on behalf of Ray, and that takes seconds to be made.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 # How long an example takes says on a busy machine nothing of the code.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
