@@ -70,7 +70,7 @@ FIGURE_1: Final = RecogniserTable(
         }
         for sweep in SWEEPS
     },
-    ("plain", PIPELINE),
+    ("plain", "plain_occluded", PIPELINE),
 )
 """The paper shows the curves only, of DAN on RAF-DB: there are no values to set beside."""
 
