@@ -13,6 +13,7 @@ from pathlib import Path
 
 import results_of_faces as faces
 import results_of_runs as runs
+import results_of_tables as tables
 import results_wanted as wanted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results.md"
@@ -34,6 +35,12 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "groups": faces.groups,
     "occluders": faces.occluders,
     "table1": faces.table1,
+    "recognisers": tables.recognisers,
+    "recognisers-less": tables.recognisers_less,
+    "repairs": tables.repairs,
+    "table10": tables.table10,
+    "figure1": tables.figure1,
+    "figure1-areas": tables.figure1_areas,
     "face-finding": runs.face_finding,
     "engines": runs.engines,
     "report": runs.report_page,
