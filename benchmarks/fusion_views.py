@@ -1,7 +1,8 @@
 """What each view of a dev face is worth, and how much a face behind an object should count.
 
 Four-fold: the fusion is fitted to three quarters of the dev faces and read on the fourth; a face
-and its copy behind an object are in one fold. Needs weights whose recogniser is `views`, and a
+and its copy behind an object are in one fold. And what the views would be worth behind objects
+if what they hide were known. Needs weights whose recogniser is `views`, and a
 table of what covers dev faces. Prints JSON.
 """
 
@@ -10,12 +11,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from latent_ofer.datasets.covers import COVERS, Cover, Face, read_covers
+from latent_ofer.datasets.pool import protocol_copy
 from latent_ofer.datasets.sources import Sources
-from latent_ofer.recogniser.train_fusion import DevViews, dev_views, fitted
+from latent_ofer.occlusion.patches import occluded_patches
+from latent_ofer.progress import track
+from latent_ofer.recogniser.train_fusion import AT_ONCE, DEV_SEED, DevViews, dev_views, fitted
 from latent_ofer.recogniser.views import VIEWS, Fusion
 from latent_ofer.stages import Stages
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
@@ -43,6 +48,7 @@ def main() -> None:
     sources = Sources(options.data, options.runs / "cache")
     views = dev_views(sources, options.copies, stages.views)
     report = measured(views, read_covers(options.data / COVERS, "dev"))
+    report["true mask"] = ceiling(sources, len(views.labels) - len(views.faces), stages)
     text = json.dumps(report, indent=1)
     print(text)
     if options.output:
@@ -66,6 +72,23 @@ def measured(views: DevViews, covers: dict[Face, Cover]) -> dict[str, Any]:
             for weight in WEIGHTS
         }
     return report
+
+
+def ceiling(sources: Sources, copies: int, stages: Stages) -> dict[str, float]:
+    """Accuracy behind objects where what they hide is told: of two views, and the mean of three."""
+    pool = sources.labelled("dev")
+    pool = pool.take(np.flatnonzero(pool.labels >= 0)[:copies])
+    cutouts, found = sources.cutouts("dev"), []
+    batches = np.array_split(np.arange(len(pool)), -(-len(pool) // AT_ONCE))
+    for rows in track(batches, len(batches), "with the true mask"):
+        made = [protocol_copy(pool.native(int(row)), cutouts, DEV_SEED) for row in rows]
+        hidden = np.stack([occluded_patches(covered) for _, covered, _ in made])
+        found.append(stages.views(np.stack([face for face, _, _ in made]), hidden)[0])
+    logits = np.concatenate(found, axis=1)
+    alone = dict(zip(VIEWS[1:], logits[1:], strict=True)) | {"mean of all three": logits.mean(0)}
+    return {
+        name: round(float((one.argmax(1) == pool.labels).mean()), 4) for name, one in alone.items()
+    }
 
 
 def _groups(views: DevViews, covers: dict[Face, Cover]) -> dict[str, Tensor]:

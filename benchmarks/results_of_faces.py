@@ -90,6 +90,8 @@ def fusion_views() -> str:
     fused = report["fused, hands told apart"][f"{shipped:g}"]
     for name, row in (*report["views"].items(), ("fused", fused)):
         rows.append([name, *(f"{100 * row[kind]:.1f}" for kind in kinds)])
+    for name, value in report.get("true mask", {}).items():
+        rows.append([f"{name}, true mask", *["-"] * (len(kinds) - 1), f"{100 * value:.1f}"])
     heads = [f"{kind} (n = {n:,})" for kind, n in report["n"].items()]
     return table(["read right, %", *heads], rows)
 

@@ -105,18 +105,23 @@ class Stages:
         logits, attention = self._backend.recognise(planes, latents, masks)
         return arrays.to_expressions(self._alone(logits), attention, len(EXPRESSIONS))
 
-    def views(self, faces: Pixels) -> tuple[Floats, Shares]:
+    def views(self, faces: Pixels, masks: Mask | None = None) -> tuple[Floats, Shares]:
         """What the recogniser makes of each of `recogniser.views.VIEWS`.
+
+        Parameters
+        ----------
+        masks : (B, 14, 14) bool, optional
+            What is hidden, where that is known; otherwise, what the detector says.
 
         Returns
         -------
         logits : (3, B, 8) float32
             Not calibrated; all alike where no patch is hidden.
         shares : (B, 2) float64
-            Of each face, what is hidden, and what is hidden behind a hand.
+            Of each face, what the detector says is hidden, and what is hidden behind a hand.
         """
         planes, occlusions = arrays.to_planes(faces), self.detect(faces)
-        masks = _masks(occlusions)
+        masks = _masks(occlusions) if masks is None else masks
         before, _ = self._backend.recognise(planes, _NO_LATENTS, np.zeros_like(masks))
         logits = np.stack([before] * len(VIEWS))
         hidden = masks.any(axis=(1, 2))

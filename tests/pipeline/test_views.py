@@ -124,6 +124,14 @@ def test_recognise_does_not_look_where_the_mask_is_and_repairs_nothing() -> None
     assert of(model.recognise(painted)) != of(model.recognise(CLEAN))
 
 
+def test_views_of_a_face_whose_hidden_part_is_known_ask_no_detector_what_it_is() -> None:
+    known = ~MASK
+    logits, shares = stages().views(HIDDEN[None], known[None])
+    blanked, _ = answer(HIDDEN, known)
+    assert logits[1, 0] == pytest.approx(blanked, abs=1e-5)
+    assert shares[0, 0] == pytest.approx(MASK.mean())  # the detector's word all the same
+
+
 def test_seven_labels_are_the_eight_renormalised() -> None:
     (eight,) = stages().read(HIDDEN[None], 8, [None])
     (seven,) = stages().read(HIDDEN[None], 7, [None])
