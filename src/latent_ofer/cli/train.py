@@ -101,10 +101,9 @@ def train(
     of RUNS.
 
     `all` trains what is stale, goes on where a stage was cut short, and ends with the
-    shippable folder RUNS/weights. It leaves out the networks to
-    measure against. `release` trains nothing and writes that folder from the
-    stages that are trained in RUNS; all others come from the weights that --from names, less
-    those that --without names.
+    shippable folder RUNS/weights. It leaves out the networks to measure against. `release`
+    trains nothing and writes that folder from the stages that are trained in RUNS; all others
+    come from the weights that --from names, less those that --without names.
     Ctrl-C is safe: go on with --resume.
 
     Several processes share the work, on as many GPUs: `torchrun --nproc-per-node 2 -m latent_ofer
