@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from archives import RECIPES, write_archives, write_recipes
@@ -26,7 +27,7 @@ from latent_ofer.recogniser.train_cnn import (
     told_patches,
 )
 from latent_ofer.train_all import STAGES
-from latent_ofer.training.checkpoint import load_weights
+from latent_ofer.training.checkpoint import MODEL, START, load_weights
 from latent_ofer.training.how import How
 from latent_ofer.training.recipe import load_recipe
 
@@ -267,3 +268,25 @@ def test_a_teacher_needs_weights_to_start_from(tmp_path: Path, data: Path) -> No
     recipe(tmp_path, "teacher: 0.5\n")
     with pytest.raises(WeightsError, match="wants a teacher.*--from"):
         STAGES[STAGE].train(Sources(data, tmp_path), tmp_path / "runs", str(tmp_path), False)
+
+
+def test_what_it_starts_from_counts_by_its_share(tmp_path: Path, data: Path) -> None:
+    torch.manual_seed(3)
+    start = recipe(tmp_path).build().state_dict()
+    ends = []
+    for share in (0, 0.25):
+        runs = tmp_path / f"runs-{share}"
+        (runs / START).mkdir(parents=True)
+        save_file({f"cnn.{name}": tensor for name, tensor in start.items()}, runs / START / MODEL)
+        recipe(tmp_path, f"start_share: {share}\n")
+        STAGES[STAGE].train(Sources(data, tmp_path / "cache"), runs, str(tmp_path), How(quiet=True))
+        ends.append(load_weights(runs / STAGE).tensors)
+    trained, both = ends
+    moved = 0
+    for name, tensor in trained.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(both[name], 0.75 * tensor + 0.25 * start[name])
+            moved += not torch.allclose(both[name], tensor)
+        else:
+            assert torch.equal(both[name], tensor), name
+    assert moved > 10

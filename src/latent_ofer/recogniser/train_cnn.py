@@ -81,6 +81,9 @@ class CnnRecipe(Recipe):
     """How often each real cover that was outlined by eye stands beside them."""
     teacher: float = Field(default=0, ge=0, le=1)
     """Weight of what the start weights make of the clean face, against its votes."""
+    start_share: float = Field(default=0, ge=0, lt=1)
+    """Share of the start weights in what ships, the rest is what was trained: the average of both
+    keeps what the former knew of whole faces (WiSE-FT, Wortsman and others, 2022)."""
     afresh: bool = False
     """From random weights, whatever the other stages of the folder start from."""
 
@@ -163,7 +166,24 @@ def train_cnn(
         str(about),
         lambda row: pool.keys[row],
     )
-    return save_weights(runs / stage, fit(job, recipe, how), about)
+    trained = fit(job, recipe, how)
+    if recipe.start_share and started:
+        start_from(model, PREFIX, runs)
+        trained = averaged(trained, model.state_dict(), recipe.start_share)
+    return save_weights(runs / stage, trained, about)
+
+
+def averaged(
+    weights: Mapping[str, Tensor], others: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights of two networks of one shape, of which the others count by `share`.
+
+    What counts steps is of the first.
+    """
+    return {
+        name: torch.lerp(own, others[name].to(own), share) if own.is_floating_point() else own
+        for name, own in weights.items()
+    }
 
 
 def _bank(
