@@ -14,7 +14,6 @@ from expression_encoder import (
     cnn_of,
     load_expression_encoder,
     seen_pools,
-    watched,
 )
 from pydantic import Field
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.recogniser.cnn import ExpressionCNN
 from latent_ofer.recogniser.copies import Seen, augmented
 from latent_ofer.recogniser.fusion import GRID, LatentBranch, attention_grid, pick
+from latent_ofer.recogniser.train import WATCHED_FACES
 from latent_ofer.training.batch import Drawn
 from latent_ofer.training.checkpoint import check_fresh, describe, load_weights, save_weights
 from latent_ofer.training.how import How
@@ -187,7 +187,7 @@ def train_ablation(sources: Sources, runs: Path, config: str, how: How) -> Path:
         return rows.sum(), {name: float(value) for name, value in said}
 
     def figures(net: nn.Module) -> dict[str, float]:
-        rows = watched(dev)[0]
+        rows, _ = dev.first(WATCHED_FACES)
         right = torch.zeros(len(INPUTS))
         for start in range(0, len(rows), 64):
             chosen = rows[start : start + 64]

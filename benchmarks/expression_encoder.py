@@ -6,6 +6,7 @@ pipeline does not have it: detection and repair keep the autoencoder's own laten
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def train_expression_encoder(sources: Sources, runs: Path, config: str, how: How
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, ExpressionEncoder)
-        clean, repaired = watched(dev)
+        clean, repaired = dev.first(WATCHED_FACES)
         return {
             "dev_accuracy": _accuracy(net, dev, clean, how),
             "dev_accuracy_repaired": _accuracy(net, dev, repaired, how),
@@ -151,17 +152,16 @@ def seen_pools(
     sources: Sources, runs: Path, config: str, about: dict[str, Any], copies: int, seed: int
 ) -> tuple[Pool, Pool]:
     """Training and dev faces, with copies that the pipeline of these runs has repaired."""
-    repair = pipeline_of(sources, runs, config).repair
+    # Where the copies are kept from another run, nothing is loaded to make them.
+    pipeline = cache(lambda: pipeline_of(sources, runs, config))
+
+    def repair(faces: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        return pipeline().repair(faces)
+
     return (
         pool_with_copies(sources, "train", about, repair, copies, seed),
         pool_with_copies(sources, "dev", about, repair, DEV_FACES, seed),
     )
-
-
-def watched(dev: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the dev faces that training looks at, clean and repaired."""
-    clean = np.flatnonzero(dev.labels >= 0)[:WATCHED_FACES]
-    return clean, np.flatnonzero(dev.labels[: dev.copied] >= 0)[:WATCHED_FACES] + len(dev.clean)
 
 
 def _accuracy(net: ExpressionEncoder, dev: Pool, rows: NDArray[np.int64], how: How) -> float:

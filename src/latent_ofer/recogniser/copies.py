@@ -95,6 +95,12 @@ class Pool:
         """Majority labels (n,), -1 where there is none."""
         return self.labels[self.source(rows)]
 
+    def first(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of the first faces with a label, so many clean ones and so many copies."""
+        clean = np.flatnonzero(self.labels >= 0)[:count]
+        copies = np.flatnonzero(self.labels[: self.copied] >= 0)[:count] + len(self.clean)
+        return clean, copies
+
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Faces (B, 3, 112, 112) float, repaired patches (B, 14, 14) bool, targets (B, 8)."""
         copy, source = rows >= len(self.clean), self.source(rows)

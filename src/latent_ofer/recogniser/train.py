@@ -156,8 +156,7 @@ def train_recogniser(sources: Sources, runs: Path, config: str, how: How, repair
 
     def figures(net: nn.Module) -> dict[str, float]:
         assert isinstance(net, Recogniser)
-        clean = np.flatnonzero(dev.labels >= 0)[:WATCHED_FACES]
-        repaired = np.flatnonzero(dev.labels[: dev.copied] >= 0)[:WATCHED_FACES] + len(dev.clean)
+        clean, repaired = dev.first(WATCHED_FACES)
         return {
             "dev_accuracy": accuracy(dev, clean, net, mae),
             "dev_accuracy_repaired": accuracy(dev, repaired, net, mae),
