@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from masked_faces import BOTH_EYES, FALSE_POSITIVES, marked_share
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,7 +30,6 @@ from latent_ofer.detector.synthetic import DRAWN, Mix, Occluder
 from latent_ofer.detector.train_regions import Known, patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
-from latent_ofer.evaluation.masked_faces import BOTH_EYES, FALSE_POSITIVES, marked_share
 from latent_ofer.training.checkpoint import MODEL
 from latent_ofer.training.recipe import load_recipe
 from latent_ofer.weights_folder import SHIPPED

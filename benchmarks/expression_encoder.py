@@ -39,7 +39,8 @@ from latent_ofer.training.recipe import Recipe, load_recipe
 
 STAGE = "expression_encoder"
 NEEDS: tuple[Need, ...] = ("labels", "objects")
-PARENTS = ("mae", "detector", "reconstructor", "recogniser")
+DETECTORS = ("detector", "detector_paper", "detector_labelled")
+PARENTS = ("mae", *DETECTORS, "reconstructor", "recogniser")
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 

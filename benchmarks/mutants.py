@@ -119,10 +119,10 @@ MUTANTS = (
     ),
     Mutant(
         "the mirrored face is read with the mask of the other",
-        "backends/networks.py",
-        "self.cnn(faces.flip(3), mask.flip(2))",
-        "self.cnn(faces.flip(3), mask)",
-        ("backends", "pipeline", "recogniser"),
+        "stages.py",
+        "latents, masks[..., ::-1])",
+        "latents, masks)",
+        ("pipeline",),
     ),
     Mutant(
         "a face is standardised over its hidden pixels too",

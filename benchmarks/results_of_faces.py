@@ -203,7 +203,7 @@ def masked() -> str:
     rows = []
     for cover in ("mask", "sunglasses"):
         for name in DETECTORS:
-            found = read(f"detection-{name}")[cover]
+            found = read(f"masked-{name}")[cover]
             pairs = [found, found["at_thresholds"]]
             cells = [share(part[key]) for part in pairs for key in ("found", "marked_elsewhere")]
             rows.append([cover, str(found["n"]), f"`{name}`", *cells])

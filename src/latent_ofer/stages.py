@@ -62,7 +62,7 @@ class Stages:
         latents = self._latents(planes)
         occlusions = self._occlusions(faces, *self._backend.detect(planes, latents), landmarks)
         masks = _masks(occlusions)
-        logits, attention = self._backend.recognise(planes, latents, np.zeros_like(masks))
+        logits, attention = self._both_ways(planes, latents, np.zeros_like(masks))
         before = arrays.to_expressions(self._alone(logits), attention, labels)
         after, repaired = list(before), self._filled(planes, masks)
         hidden = np.flatnonzero(masks.any(axis=(1, 2)))
@@ -102,7 +102,7 @@ class Stages:
         """The apparent expression of each face as it is; masks (B, 14, 14)."""
         planes = arrays.to_planes(faces)
         latents = self._latents(planes) if self._backend.recognises_on_latents else _NO_LATENTS
-        logits, attention = self._backend.recognise(planes, latents, masks)
+        logits, attention = self._both_ways(planes, latents, masks)
         return arrays.to_expressions(self._alone(logits), attention, len(EXPRESSIONS))
 
     def views(self, faces: Pixels, masks: Mask | None = None) -> tuple[Floats, Shares]:
@@ -122,7 +122,7 @@ class Stages:
         """
         planes, occlusions = arrays.to_planes(faces), self.detect(faces)
         masks = _masks(occlusions) if masks is None else masks
-        before, _ = self._backend.recognise(planes, _NO_LATENTS, np.zeros_like(masks))
+        before, _ = self._both_ways(planes, _NO_LATENTS, np.zeros_like(masks))
         logits = np.stack([before] * len(VIEWS))
         hidden = masks.any(axis=(1, 2))
         if hidden.any():
@@ -139,6 +139,18 @@ class Stages:
         filled = planes.copy()
         filled[hidden] = self._backend.reconstruct(planes[hidden], masks[hidden])
         return filled
+
+    def _both_ways(self, planes: Floats, latents: Floats, masks: Mask) -> tuple[Floats, Floats]:
+        """Logits and attention, the mean of a face's and its mirror image's where there are views.
+
+        The other views do without the mirror image: fused, they are no better with it.
+        """
+        logits, attention = self._backend.recognise(planes, latents, masks)
+        if self._backend.recognises_on_latents:
+            return logits, attention
+        flipped = self._backend.recognise(planes[..., ::-1], latents, masks[..., ::-1])
+        half = np.float32(0.5)
+        return half * (logits + flipped[0]), half * (attention + flipped[1][..., ::-1])
 
     def _hidden_views(self, planes: Floats, mended: Floats, masks: Mask) -> tuple[Floats, Floats]:
         """Logits (2, B, 8) with the hidden part blanked and repaired, attention of the latter."""

@@ -6,6 +6,7 @@ import pytest
 from fakes import TypesBackend, ViewsBackend, hide
 from helpers import drawn_face
 from latent_ofer import EXPRESSIONS, Expression, LatentOFER
+from latent_ofer.backends.protocol import Floats, Mask
 from latent_ofer.recogniser.views import Fusion
 from latent_ofer.stages import Stages
 from latent_ofer.weights_folder import Thresholds
@@ -34,16 +35,20 @@ def of(expression: Expression) -> list[float]:
     return list(expression.probabilities.values())
 
 
+def planes(face: np.ndarray) -> Floats:
+    """(1, 3, S, S) float32 in [0, 1]."""
+    levels: Floats = face.astype(np.float32).transpose(2, 0, 1)[None] / 255
+    return levels
+
+
 def answer(face: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The recogniser's own logits (8,) and attention (14, 14) of one face."""
-    planes = face.astype(np.float32).transpose(2, 0, 1)[None] / 255
-    logits, attention = ViewsBackend().recognise(planes, NO_LATENTS, mask[None])
+    logits, attention = ViewsBackend().recognise(planes(face), NO_LATENTS, mask[None])
     return logits[0], attention[0]
 
 
 def repaired(face: np.ndarray) -> np.ndarray:
-    planes = face.astype(np.float32).transpose(2, 0, 1)[None] / 255
-    mended = ViewsBackend().reconstruct(planes, MASK[None])[0]
+    mended = ViewsBackend().reconstruct(planes(face), MASK[None])[0]
     return np.asarray(mended.transpose(1, 2, 0) * 255)
 
 
@@ -122,6 +127,28 @@ def test_recognise_does_not_look_where_the_mask_is_and_repairs_nothing() -> None
     painted[64:96, 24:72] = 9
     assert of(model.recognise(painted, MASK)) == of(model.recognise(CLEAN, MASK))
     assert of(model.recognise(painted)) != of(model.recognise(CLEAN))
+
+
+class LeftBackend(ViewsBackend):
+    """One whose logits tell the left half of a face from the right one."""
+
+    def recognise(self, faces: Floats, latents: Floats, mask: Mask) -> tuple[Floats, Floats]:
+        logits, attention = super().recognise(faces, latents, mask)
+        left = faces[..., :56].mean(axis=(1, 2, 3))
+        return logits + left[:, None] * np.arange(8, dtype=np.float32), attention
+
+
+def test_only_as_it_came_is_a_face_read_in_its_mirror_image_too() -> None:
+    face = HIDDEN.copy()
+    face[:, :40] //= 2
+    (own,), _ = LeftBackend().recognise(planes(face), NO_LATENTS, NOTHING[None])
+    (flipped,), _ = LeftBackend().recognise(planes(face[:, ::-1]), NO_LATENTS, NOTHING[None])
+    assert np.abs(own - flipped).max() > 0.1
+    logits, _ = Stages(LeftBackend(), THRESHOLDS).views(face[None])
+    assert logits[0, 0] == pytest.approx((own + flipped) / 2, abs=1e-5)
+    mask = Stages(LeftBackend(), THRESHOLDS).detect(face[None])[0].mask
+    blanked, _ = LeftBackend().recognise(planes(face), NO_LATENTS, mask[None])
+    assert mask.any() and logits[1, 0] == pytest.approx(blanked[0], abs=1e-5)
 
 
 def test_views_of_a_face_whose_hidden_part_is_known_ask_no_detector_what_it_is() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
@@ -47,6 +48,27 @@ def test_copies_are_made_once_and_again_for_other_faces_of_the_same_data(tmp_pat
     for kind in (Sources, Sources, Fewer, Fewer):
         pool_with_copies(kind(data, tmp_path / "cache"), "train", ABOUT, counted, 3, seed=0)
     assert made == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("stage", "again"),
+    [("detector", True), ("detector_labelled", True), ("reconstructor", True), ("mae", False)],
+)
+def test_copies_are_made_again_where_another_network_finds_or_repairs(
+    stage: str, again: bool, tmp_path: Path
+) -> None:
+    made = []
+
+    def counted(faces: Faces) -> tuple[Faces, NDArray[np.bool_]]:
+        made.append(len(faces))
+        return untouched(faces)
+
+    sources = Sources(write_archives(tmp_path / "data"), tmp_path / "cache")
+    parents = dict.fromkeys(("mae", "detector", "detector_labelled", "reconstructor"), "a")
+    for parent in (parents, {**parents, stage: "b"}):
+        about = {"data": {"ferplus.zip": "a"}, "parents": parent}
+        pool_with_copies(sources, "train", about, counted, 2, seed=0)
+    assert made == ([2, 2] if again else [2])
 
 
 def test_a_copy_comes_with_its_own_repaired_face_and_mask_and_a_clean_face_with_none(

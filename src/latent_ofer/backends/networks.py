@@ -152,10 +152,7 @@ class RecognisePaper(nn.Module):
 
 
 class RecogniseViews(nn.Module):
-    """Faces, patches to blank -> logits (B, 8), attention (B, 14, 14).
-
-    The answer is the mean of those to a face and its mirror image.
-    """
+    """Faces, patches to blank -> logits (B, 8), attention (B, 14, 14)."""
 
     reads = ("faces", "mask")
 
@@ -166,8 +163,7 @@ class RecogniseViews(nn.Module):
     def forward(self, faces: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, not calibrated, and where the heads look; sums to 1."""
         logits, maps = self.cnn(faces, mask)
-        mirrored, mirrored_maps = self.cnn(faces.flip(3), mask.flip(2))
-        return (logits + mirrored) / 2, attention_grid((maps + mirrored_maps.flip(2)) / 2)
+        return logits, attention_grid(maps)
 
 
 Recognise = RecognisePaper | RecogniseViews

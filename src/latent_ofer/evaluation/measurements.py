@@ -5,7 +5,7 @@ The paper's tables, and what only they need, are in `benchmarks/`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +33,6 @@ from latent_ofer.evaluation.faces import (
     choose_listed,
     subset,
 )
-from latent_ofer.evaluation.masked_faces import evaluate_masked_faces
 from latent_ofer.evaluation.real_covers import evaluate_real_covers
 from latent_ofer.evaluation.recogniser_tables import (
     RecogniserTable,
@@ -265,12 +264,9 @@ def _recognition(asked: Asked) -> dict[str, Any]:
 def _detection(asked: Asked) -> dict[str, Any]:
     name = asked.named[0]
     detector = shipped_detector(name, asked.folder, asked.backend, asked.threads)
-    benches, cache = asked.kinds(("clean", "objects")), asked.sources.cache
     about = {"figure": "detection", "detector": name, "seed": asked.seed, "split": asked.of_split}
-    found = detection_report(benches, detector, asked.data / COVERS)
-    of_clean = partial(asked.bench, methods=[], conditions=("clean",))
-    worn = evaluate_masked_faces(asked.data, cache, detector, of_clean, asked.seed, asked.faces)
-    return {**about, **found, **worn}
+    benches = asked.kinds(("clean", "objects"))
+    return {**about, **detection_report(benches, detector, asked.data / COVERS)}
 
 
 def _real_occlusion(asked: Asked) -> dict[str, Any]:

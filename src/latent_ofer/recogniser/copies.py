@@ -25,6 +25,8 @@ from latent_ofer.training.loop import shuffled
 from latent_ofer.training.recipe import Recipe
 
 COPY_BATCH = 64
+REPAIRERS = ("detector", "reconstructor")
+"""What the names of the stages begin with that find and repair hidden patches."""
 
 Seen = tuple[Tensor, Tensor, Tensor]
 """Faces (B, 3, 112, 112) float, their repaired patches (B, 14, 14) bool, targets (B, 8) float."""
@@ -150,17 +152,20 @@ def pool_with_copies(
     Parameters
     ----------
     about : dict
-        What the stage is trained on: with its data or `detector` and `reconstructor`, the copies
-        change.
+        What the stage is trained on: with its data, or a detector or reconstructor among its
+        parents, the copies change.
     seed : int
         Of the objects.
     """
     clean = sources.labelled(split)
     chosen = clean.take(np.arange(min(copies, len(clean))))
     faces = [chosen.native(row) for row in range(len(chosen))]
-    said = [str(about["data"]), *(f"{face.source}/{face.name}" for face in faces)]
-    data = hashlib.sha256("\n".join(said).encode()).hexdigest()
-    parts = [data, about["parents"]["detector"], about["parents"]["reconstructor"]]
-    key = "-".join([*(part[:8] for part in parts), str(len(chosen)), str(seed)])
-    target = sources.cache / f"{split}-{key}.npz"
+    repairers = [
+        f"{stage} {digest}"
+        for stage, digest in about["parents"].items()
+        if stage.startswith(REPAIRERS)
+    ]
+    said = [str(about["data"]), *repairers, *(f"{face.source}/{face.name}" for face in faces)]
+    key = hashlib.sha256("\n".join(said).encode()).hexdigest()[:24]
+    target = sources.cache / f"{split}-{key}-{len(chosen)}-{seed}.npz"
     return Pool(clean, repaired_copies(chosen, sources.cutouts(split), repair, seed, target))

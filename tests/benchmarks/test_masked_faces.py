@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from masked_faces import WORN, evaluate_masked_faces, marked_share
 
 from archives import INDEX, POINTS, picture, write_faces
 from detecting import Look, greenness, looking
 from latent_ofer.datasets.pool import FacePool, Pixels
 from latent_ofer.evaluation.bench import Bench
 from latent_ofer.evaluation.faces import ChosenFaces
-from latent_ofer.evaluation.masked_faces import WORN, evaluate_masked_faces, marked_share
 from latent_ofer.weights_folder import Thresholds
 
 PATCH = 8
