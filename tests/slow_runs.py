@@ -9,23 +9,34 @@ from typing import Any
 
 TESTS = Path(__file__).parent
 PROGRAM = """
-import sys, time
+import threading
 from fakes import FakeFinder, fake_model
 from helpers import drawn_face
 from latent_ofer import LatentOFER
 from latent_ofer.__main__ import main
+from latent_ofer.images.guarded import GuardedDecoder
+from latent_ofer.predict.run import Counts
 
 model, _ = fake_model(FakeFinder([drawn_face()[1]]))
-whole = model.predict_each
+whole, close, add = model.predict_each, GuardedDecoder.close, Counts.add
+closed = threading.Event()
 
 def slow(images, **options):
     for number, outcome in enumerate(whole(images, **options)):
+        if number == 2:
+            closed.wait({pause})  # as for a picture that takes long to read
         yield outcome
-        if number == 1:
-            print("two are done", flush=True)
-            time.sleep({pause})
 
-model.predict_each = slow
+def closing(decoder):
+    closed.set()
+    close(decoder)
+
+def counted(counts, entry):
+    add(counts, entry)
+    if counts.images == 2:
+        print("two are done", flush=True)
+
+model.predict_each, GuardedDecoder.close, Counts.add = slow, closing, counted
 LatentOFER.from_pretrained = lambda *_, **__: model
 main()
 """

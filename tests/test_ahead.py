@@ -1,6 +1,7 @@
 """Items made by a second thread."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -68,3 +69,17 @@ def test_nothing_more_is_made_for_a_consumer_that_stops() -> None:
     threading.Timer(0.1, go_on.set).start()
     coming.close()
     assert len(made) <= 2
+
+
+def test_what_keeps_the_last_item_from_being_made_is_stopped_first() -> None:
+    stopped = threading.Event()
+
+    def items() -> Iterator[bool]:
+        yield True
+        yield stopped.wait(20)
+
+    coming = ahead(items(), 1, stopped.set)
+    begun = time.monotonic()
+    assert next(coming)
+    coming.close()
+    assert time.monotonic() - begun < 10

@@ -1,7 +1,7 @@
 """Items made by a second thread, while the first is at those before them."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -11,10 +11,13 @@ AHEAD: Final = 4
 """How many are made before they are asked for, unless told otherwise."""
 
 
-def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T]:
+def ahead(
+    items: Iterable[T], count: int = AHEAD, stop: Callable[[], None] = lambda: None
+) -> Generator[T]:
     """Yield the items in their order; a second thread makes the next few meanwhile.
 
-    Whoever stops early waits for the one that is being made.
+    Whoever stops early waits for the one that is being made; `stop` is called before, to have it
+    made sooner.
 
     Raises
     ------
@@ -30,4 +33,5 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Generator[T]:
             coming.append(maker.submit(next, source, end))
             yield item  # type: ignore[misc]
     finally:
+        stop()
         maker.shutdown(cancel_futures=True)

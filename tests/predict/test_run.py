@@ -25,10 +25,10 @@ class Told(BaseException):
     """As the command is told to stop."""
 
 
-def run(folder: Path, source: Source, counts: Counts, tell=lambda _: None) -> None:  # type: ignore[no-untyped-def]
+def run(folder: Path, source: Source, counts: Counts, tell=lambda _: None, model=MODEL) -> None:  # type: ignore[no-untyped-def]
     results = ResultsFolder.of(folder)
-    journal = Journal.open(results.journal, describe(MODEL, [(FILM, None)], CROPS, results))
-    predict_into(results, journal, MODEL, source, CROPS, counts, tell)
+    journal = Journal.open(results.journal, describe(model, [(FILM, None)], CROPS, results))
+    predict_into(results, journal, model, source, CROPS, counts, tell)
 
 
 def test_what_is_being_read_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -57,3 +57,30 @@ def test_a_source_of_frames_fills_the_columns_that_photos_leave_empty(tmp_path: 
     rows = (tmp_path / "results.jsonl").read_text().splitlines()
     assert '"path": "film.mp4", "frame": 2, "time": 0.08, "track": 0' in rows[2]
     assert counts.expressions.total() == counts.images == 3
+
+
+def test_the_networks_are_at_the_next_batch_while_rows_are_written(tmp_path: Path) -> None:
+    begun = [threading.Event() for _ in range(3)]
+
+    def pictures(_: int) -> Iterator[Picture]:
+        for number in range(3):
+            name = str(number)
+            yield Origin(Path(name)), ImageError("empty", name, f"{name}: empty.")
+
+    class Model:
+        """Recognises one picture at a time."""
+
+        weights, image_size = None, 112
+
+        def predict_each(self, images: Iterator[object], **_: object) -> Iterator[object]:
+            for event, image in zip(begun, images, strict=False):
+                event.set()
+                yield image
+
+    def told(error: ImageError) -> None:
+        if int(str(error.path)) < 2:
+            assert begun[int(str(error.path)) + 1].wait(10)
+
+    counts = Counts()
+    run(tmp_path, Source(pictures, 3, lambda: None), counts, told, Model())
+    assert counts.errors.total() == 3

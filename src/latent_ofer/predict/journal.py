@@ -125,7 +125,8 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Write what a picture gave, and hand it to the system. Raises OSError."""
-        self._stream.write(_line(asdict(entry)))
+        # Not `asdict` of all of it, which copies every number of the rows.
+        self._stream.write(_line({**vars(entry), "seen": [asdict(one) for one in entry.seen]}))
         self._stream.flush()
 
     def entries(self) -> Iterator[Entry]:

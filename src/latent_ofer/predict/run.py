@@ -179,14 +179,19 @@ def _recognise(
     reader = Reader(source.after(done), options.figures, crop_to, options.annotate)
     # Crops are small by the time that they wait; of photos, one more in memory must do.
     pictures = ahead(reader, options.batch_size if options.crops else 1)
-    bar = track(_outcomes(model, pictures, options), source.total, "Images", done=counts.images)
+    outcomes = _outcomes(model, pictures, options)
     with ExitStack() as ends:
         ends.enter_context(closing(pictures))
-        ends.callback(source.stop)  # before the thread that waits for it
         before, count = follower.forgotten
         if count and not source.live:
             again = (picture for _, picture in islice(source.after(before), count))
             follower.remember(_outcomes(model, again, options))
+        if not source.live:
+            # While the rows of a batch are written, the networks are at the next one.
+            outcomes = ahead(outcomes, options.batch_size, source.stop)
+            ends.enter_context(closing(outcomes))
+        ends.callback(source.stop)  # before the thread that waits for it
+        bar = track(outcomes, source.total, "Images", done=counts.images)
         answers = ends.enter_context(closing(iter(bar)))
         for outcome in answers:
             origin, preview = reader.take()
