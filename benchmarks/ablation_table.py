@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from repair_tables import OBJECTS, answers
 from repairers import CLEAN, NONE, SHIPPED, Read, Repairs, clean_method
 
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.evaluation.answers import Method, digest_of
 from latent_ofer.evaluation.bench import TRUTH, Bench
 from latent_ofer.evaluation.conditions import Mask, condition
 from latent_ofer.evaluation.grouping import occluder_groups, size_of
 from latent_ofer.evaluation.plots import bars
 from latent_ofer.evaluation.report import Column, Figure, Row, Table, write_report
+from latent_ofer.files import file_sha256
 
 STAGE: Final = "ablation"
 FULL: Final = "cnn_latents_selected"

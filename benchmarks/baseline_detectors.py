@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latent_ofer.backends.choose import BackendName
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.evaluation.answers import Arrays, Method, opened
 from latent_ofer.evaluation.conditions import Batch
 from latent_ofer.evaluation.detectors import AT_ONCE, Detector, shipped_detector
+from latent_ofer.files import file_sha256
 from latent_ofer.weights_folder import Thresholds, WeightsFolder
 
 TRAIN = "python benchmarks/train_baselines.py"

@@ -20,12 +20,11 @@ from encoder_samples import draw_samples, portrait_face
 from latent_ofer.backends.torch import load_networks
 from latent_ofer.cli.demo import PORTRAIT
 from latent_ofer.cli.output import print_report
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import MaeRecipe
 from latent_ofer.evaluation.faces import choose_faces, kinds_of, subset
-from latent_ofer.files import whole_file
+from latent_ofer.files import file_sha256, whole_file
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 
 SEED = 7

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from latent_ofer.arrays import is_grey
 from latent_ofer.cli.output import print_report
-from latent_ofer.datasets.archives import archive, file_sha256, read_faces
+from latent_ofer.datasets.archives import archive, read_faces
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.evaluation.bench import Bench
@@ -23,6 +23,7 @@ from latent_ofer.evaluation.conditions import condition
 from latent_ofer.evaluation.detectors import Detector, shipped_detector
 from latent_ofer.evaluation.faces import ChosenFaces, subset
 from latent_ofer.evaluation.measurements import Asked
+from latent_ofer.files import file_sha256
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.weights_folder import SHIPPED
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from latent_ofer.datasets.tree import Tree
-from latent_ofer.datasets.workers import mapped
+from latent_ofer.workers import mapped
 
 WORKERS = 2
 SIDE = 16

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from latent_ofer.datasets.tree import Tree
-from latent_ofer.datasets.workers import mapped
+from latent_ofer.workers import mapped
 
 WORKERS = 2
 SIDE = 112

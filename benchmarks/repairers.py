@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from quality import mean_fill, quality
 
 from latent_ofer.arrays import Pixels, to_pixels, to_planes
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.evaluation.answers import Arrays, Method, digest_of, opened
 from latent_ofer.evaluation.conditions import Batch, Mask
 from latent_ofer.evaluation.recognisers import baseline
+from latent_ofer.files import file_sha256
 from latent_ofer.occlusion.exact import luma
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import WEIGHTS, WeightsFolder

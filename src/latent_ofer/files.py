@@ -1,10 +1,12 @@
-"""Files that are whole or absent, however the program ends."""
+"""Files that are whole or absent, however the program ends, and their hashes."""
 
+import hashlib
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
@@ -52,3 +54,15 @@ def to_disk(stream: IO[bytes]) -> None:
     """Have what was written on the disk before going on."""
     stream.flush()
     os.fsync(stream.fileno())
+
+
+def read_sha256(path: Path | str) -> str:
+    """Hex SHA-256 of what a file holds now. Raises OSError."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file; each file is read once. Raises OSError."""
+    return read_sha256(path)

@@ -1,6 +1,5 @@
 """The folder of weights: every file is checked against the manifest before it is used."""
 
-import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.errors import WeightsError
+from latent_ofer.files import read_sha256
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.occlusion.patches import GRID
 from latent_ofer.recogniser.views import Fusion
@@ -225,8 +225,7 @@ def _check_file(folder: Path, name: str, size: int, digest: str) -> None:
                 f"{path}: {found} bytes where the manifest says {size}: truncated or altered; "
                 "get the weights again"
             )
-        with path.open("rb") as stream:
-            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+        actual = read_sha256(path)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: missing; get the weights again") from error
     except OSError as error:

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from archives import write_archives
-from latent_ofer.datasets.archives import file_sha256, read_ferplus
+from latent_ofer.datasets.archives import read_ferplus
 from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.sources import NamedSet, Sources
 from latent_ofer.errors import DataError
+from latent_ofer.files import file_sha256
 from layouts_b import put_picture, write_class_folders
 
 

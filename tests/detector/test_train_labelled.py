@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from archives import write_archives, write_recipes
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.covers import COVERS, TYPES, read_covers
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import FALSE_POSITIVES, apply, read_dev
@@ -24,6 +23,7 @@ from latent_ofer.detector.train_labelled import (
     real_dev,
     train_labelled,
 )
+from latent_ofer.files import file_sha256
 from latent_ofer.training.checkpoint import load_weights
 from latent_ofer.training.how import How
 from latent_ofer.training.start import keep_start

@@ -4,7 +4,6 @@ The weights are stored in 16 bits; each graph widens them to 32 on loading, and 
 torch engine, so both compute with the very same numbers.
 """
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from torch import Tensor
 from latent_ofer.backends.networks import Networks, Signature
 from latent_ofer.datasets.pool import SIZE
 from latent_ofer.encoder.mae import MaskedAutoencoder
-from latent_ofer.files import whole_file, write_text
+from latent_ofer.files import read_sha256, whole_file, write_text
 from latent_ofer.tensor_file import Place, tensor_places
 from latent_ofer.training.checkpoint import MODEL
 
@@ -55,11 +54,7 @@ def export_folder(networks: Networks, folder: Path, manifest: dict[str, Any]) ->
     manifest = {
         **manifest,
         "files": {
-            path.name: {
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                "bytes": path.stat().st_size,
-            }
-            for path in files
+            path.name: {"sha256": read_sha256(path), "bytes": path.stat().st_size} for path in files
         },
         "tensors": {name: str(place) for name, place in sorted(places.items())},
     }

@@ -1,12 +1,10 @@
 """The archives that the package trains on, in one folder: where they lie, and their faces."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from latent_ofer.datasets.cache import read_sha256
 from latent_ofer.datasets.pool import FacePool, FaceSet
 from latent_ofer.datasets.prepare import Split, prepare
 from latent_ofer.datasets.registry import open_set
@@ -28,12 +26,6 @@ def archive(data: Path, name: str) -> Path:
             "or in LATENT_OFER_DATA."
         )
     return path
-
-
-@cache
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file as a hex string; each file is read once."""
-    return read_sha256(path)
 
 
 def read_faces(data: Path, split: Split, cache: Path, file: str = "faces.zip") -> FaceSet:

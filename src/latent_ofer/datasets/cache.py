@@ -13,7 +13,7 @@ from typing import Final
 
 from latent_ofer.datasets.listing import Pictures
 from latent_ofer.errors import DataError
-from latent_ofer.files import write_text
+from latent_ofer.files import read_sha256, write_text
 from latent_ofer.names import name_bytes
 from latent_ofer.progress import track
 
@@ -59,12 +59,6 @@ def written_to(folder: Path, size: int) -> Iterator[None]:
         raise DataError(
             f"{folder}: cannot write here ({error.strerror or error}). Choose another folder."
         ) from error
-
-
-def read_sha256(path: Path | str) -> str:
-    """Hex SHA-256 of what a file holds now."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_of(lines: Iterable[str]) -> str:

@@ -14,10 +14,10 @@ from latent_ofer.datasets.listing import SPLITS, Listing, Problem, Sample, Split
 from latent_ofer.datasets.main_face import cropped
 from latent_ofer.datasets.people import subjects_in_two_splits
 from latent_ofer.datasets.registry import SETS
-from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.progress import track
+from latent_ofer.workers import mapped
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from latent_ofer.datasets.cache import NoRoomError, written_to
 from latent_ofer.datasets.dev_split import in_dev
 from latent_ofer.datasets.listing import Sample
 from latent_ofer.datasets.main_face import MainFace, MainFaces
-from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import ImageError
 from latent_ofer.files import to_disk, write_text
 from latent_ofer.locks import alone
 from latent_ofer.progress import track
+from latent_ofer.workers import mapped
 
 KEPT: Final = (b"as_is", b"aligned", b"squared")
 RECORD: Final = np.dtype(

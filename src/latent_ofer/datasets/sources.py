@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from latent_ofer.datasets.archives import archive, file_sha256, read_ferplus, read_pool
+from latent_ofer.datasets.archives import archive, read_ferplus, read_pool
 from latent_ofer.datasets.cache import sha256_of
 from latent_ofer.datasets.covers import SHIPPED_COVERS
 from latent_ofer.datasets.listing import Listing
@@ -15,6 +15,7 @@ from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.prepare import Split, content_key, prepare, summary
 from latent_ofer.datasets.registry import data_set, open_set
 from latent_ofer.errors import DataError
+from latent_ofer.files import file_sha256
 from latent_ofer.occlusion.cutouts import DEV_CATEGORIES, Cutout, load_cutouts
 
 Need = Literal["faces", "labels", "objects", "covers"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latent_ofer.backends.choose import BackendName, open_backend
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.evaluation.answers import Arrays, Method
 from latent_ofer.evaluation.bench import TRUTH, Bench
 from latent_ofer.evaluation.conditions import Batch, condition
 from latent_ofer.evaluation.detection_figures import Scored
+from latent_ofer.files import file_sha256
 from latent_ofer.pipeline import LatentOFER
 from latent_ofer.weights_folder import Thresholds, WeightsFolder
 

@@ -27,6 +27,7 @@ from latent_ofer.evaluation.command_recogniser import command_recogniser
 from latent_ofer.evaluation.conditions import Batch
 from latent_ofer.evaluation.prediction_lines import label_of, matched, read_prediction_file
 from latent_ofer.evaluation.predictions import Predictions
+from latent_ofer.files import file_sha256, read_sha256
 from latent_ofer.pipeline import BATCH, LatentOFER
 from latent_ofer.results import HIDING, Occlusion
 from latent_ofer.weights_folder import WeightsFolder
@@ -202,8 +203,7 @@ def file_recogniser(path: Path) -> Method:
             return matched(lines, batch.ids, name).arrays()
         return {}
 
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Method(name, digest, answer, kept=False)
+    return Method(name, read_sha256(path), answer, kept=False)
 
 
 def baseline_recogniser(name: "BaselineName", runs: Path, config: str) -> Method:
@@ -226,7 +226,6 @@ def baseline(
     """Digest of a trained CNN, and faces (B, 112, 112, 3) uint8 to probabilities (B, 8)."""
     import torch
 
-    from latent_ofer.datasets.archives import file_sha256
     from latent_ofer.encoder.train import to_tensor
     from latent_ofer.recogniser.baselines import load_baseline
     from latent_ofer.training.checkpoint import WEIGHTS

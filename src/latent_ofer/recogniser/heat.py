@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.encoder.train import to_tensor
+from latent_ofer.files import file_sha256
 from latent_ofer.recogniser.baselines import load_baseline
 from latent_ofer.recogniser.grad_cam import grad_cam
 from latent_ofer.synthesis.jobs import HeatMaps

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from latent_ofer.datasets.pool import FacePool, FaceSet
-from latent_ofer.datasets.workers import mapped
 from latent_ofer.errors import DataError
 from latent_ofer.labels import EXPRESSIONS
 from latent_ofer.locks import LOCK, held
@@ -18,6 +17,7 @@ from latent_ofer.synthesis.jobs import HeatMaps, Maker, jobs_for, write_whole
 from latent_ofer.synthesis.manifest import Row, csv_text, read_rows
 from latent_ofer.synthesis.protocols import DRAWN_COVERAGE, Settings
 from latent_ofer.synthesis.records import described, digest, picture_paths, versions
+from latent_ofer.workers import mapped
 
 RECORD = "synthesis.json"
 MANIFEST = "manifest.csv"

@@ -12,10 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.datasets.dev_split import DEV_RULE
 from latent_ofer.errors import StaleError, WeightsError
-from latent_ofer.files import whole_file
+from latent_ofer.files import file_sha256, whole_file
 from latent_ofer.training import processes
 from latent_ofer.training.recipe import Settings
 

@@ -8,9 +8,8 @@ from typing import Any
 from safetensors import safe_open
 from torch import nn
 
-from latent_ofer.datasets.archives import file_sha256
 from latent_ofer.errors import StaleError, WeightsError
-from latent_ofer.files import whole_file
+from latent_ofer.files import file_sha256, whole_file
 from latent_ofer.training.checkpoint import MODEL, START, start_digest
 
 MANIFEST = "manifest.json"

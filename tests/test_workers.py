@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from latent_ofer.datasets.tree import Tree
-from latent_ofer.datasets.workers import CHUNK, mapped
 from latent_ofer.errors import DataError, ImageError
+from latent_ofer.workers import CHUNK, mapped
 
 COUNT = 4 * CHUNK + 10
 BROKEN = (3, CHUNK + 1)
@@ -86,7 +86,7 @@ def test_workers_end_with_their_iterator() -> None:
 def test_ctrl_c_ends_workers_at_once_without_their_tracebacks() -> None:
     script = (
         "import time\n"
-        "from latent_ofer.datasets.workers import mapped\n"
+        "from latent_ofer.workers import mapped\n"
         "if __name__ == '__main__':\n"
         "    for _ in mapped(time.sleep, [0.002] * 64 + [2] * 10000, workers=2):\n"
         "        print('one', flush=True)\n"
@@ -141,7 +141,7 @@ def test_workers_never_see_ctrl_c_the_first_one_neither() -> None:
     script = (
         "import signal\n"
         "from functools import partial\n"
-        "from latent_ofer.datasets.workers import mapped\n"
+        "from latent_ofer.workers import mapped\n"
         "if __name__ == '__main__':\n"
         "    blocked = partial(signal.pthread_sigmask, signal.SIG_BLOCK)\n"
         "    held = list(mapped(blocked, [()] * 128, workers=2))\n"
