@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from masked_faces import BOTH_EYES, FALSE_POSITIVES, marked_share
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from latent_ofer.datasets.covers import shipped_covers
 from latent_ofer.datasets.pool import FacePool
 from latent_ofer.datasets.sources import Sources
 from latent_ofer.detector.dev import DevFaces, apply, dev_figures, read_dev
@@ -27,6 +29,7 @@ from latent_ofer.detector.recipe import DetectorRecipe
 from latent_ofer.detector.regions import RegionDetector
 from latent_ofer.detector.scores import threshold_at
 from latent_ofer.detector.synthetic import DRAWN, Mix, Occluder
+from latent_ofer.detector.train_labelled import real_dev
 from latent_ofer.detector.train_regions import Known, patch_loss
 from latent_ofer.encoder.mae import MaskedAutoencoder
 from latent_ofer.encoder.train import load_mae, to_tensor
@@ -40,7 +43,9 @@ BEFORE = Mix(clean=0.25, objects=0.36, procedural=0.25, patchwork=0.14)
 """Without hands, blanks and wearables."""
 TRAINED = "trained"
 """The `synthetic` detector of a folder of weights, as it is."""
-VARIANTS = ("pixels", "pixels-before", "pixels-cutouts", "latents", "both", TRAINED)
+ANY, BARE = "pixels-any", "pixels-bare"
+"""What a clean set is worth: FERPlus faces at random, and as many over which nothing lies."""
+VARIANTS = ("pixels", "pixels-before", "pixels-cutouts", ANY, BARE, "latents", "both", TRAINED)
 SUNGLASSES = Path(__file__).with_name("dev_sunglasses.txt")
 """Dev faces that count as clean and wear sunglasses: source/name, a line each."""
 
@@ -93,9 +98,12 @@ def main() -> None:
         model, score = network(options.variant, load_mae(options.runs, "small"), recipe.width)
         mix = BEFORE if options.variant == "pixels-before" else recipe.mix
         drawn = 0 if options.variant == "pixels-cutouts" else DRAWN
-        seen = train(model, score, sources, recipe, mix, drawn, 60 * options.minutes)
+        pool = sources.pool("train")
+        if options.variant in (ANY, BARE):
+            pool = pool.take(looked_at(pool, options.variant == BARE))
+        seen = train(model, score, sources, pool, recipe, mix, drawn, 60 * options.minutes)
     model.eval()
-    dev = read_dev(sources)
+    dev, real = read_dev(sources), real_dev(sources)
     result = {
         "variant": options.variant,
         "processor_minutes": options.minutes,
@@ -103,11 +111,24 @@ def main() -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
         "dev_auroc": dev_figures(score, dev),
         "dev_sunglasses_found": sunglasses_found(score, dev, sources.pool("dev")),
+        "dev_real": real and real.figures(score),
+        "dev_real_n": real and {name: int(here.sum()) for name, here in real.of.items()},
     }
     text = json.dumps(result, indent=1)
     print(text)
     if options.output:
         options.output.write_text(text + "\n")
+
+
+def looked_at(pool: FacePool, nothing: bool) -> NDArray[np.int64]:
+    """FERPlus faces that were looked at: those with nothing over them, or as many at random."""
+    covers = shipped_covers()
+    known = [covers.get(face) if face[0] == "ferplus" else None for face in pool.keys]
+    every = np.array([row for row, cover in enumerate(known) if cover is not None])
+    bare = np.array([row for row, cover in enumerate(known) if cover and not cover.named])
+    if nothing:
+        return bare
+    return np.sort(np.random.default_rng(0).choice(every, len(bare), replace=False))
 
 
 def trained(weights: Path, width: int) -> RegionDetector:
@@ -140,6 +161,7 @@ def train(
     model: nn.Module,
     score: Score,
     sources: Sources,
+    pool: FacePool,
     recipe: DetectorRecipe,
     mix: Mix,
     drawn: float,
@@ -147,7 +169,6 @@ def train(
 ) -> int:
     """Train for so many seconds of processor time; how many faces were seen."""
     rng = np.random.default_rng(recipe.seed)
-    pool = sources.pool("train")
     streaks = pool.borders
     occluder = Occluder(pool, streaks, sources.cutouts("train"), mix, drawn)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay)

@@ -96,6 +96,24 @@ def fusion_views() -> str:
     return table(["read right, %", *heads], rows)
 
 
+def clean_set() -> str:
+    """What it buys, on dev, that nothing lies over the faces that count as clean."""
+    rows = []
+    for file, name in (("any", "drawn at random"), ("bare", "nothing lies over them")):
+        if not (report := read(f"clean-{file}")):
+            return NOT_YET
+        real, pasted = report["dev_real"], report["dev_auroc"]
+        cells = [f"{real[key]:.3f}" for key in ("dev_hand", "dev_others", "dev_glasses")]
+        cells += [f"{100 * real['dev_hand_found']:.0f}"]
+        cells += [f"{pasted[kind]:.3f}" for kind in ("grey", "colour")]
+        rows.append([name, f"{report['images']:,}", *cells])
+    counts = [f"(n = {report['dev_real_n'][name]})" for name in ("hand", "others", "glasses")]
+    heads = ["hands, AUROC", "object, hair or cloth", "clear glasses"]
+    heads = [f"{head} {count}" for head, count in zip(heads, counts, strict=True)]
+    pasted_heads = ["pasted, grey, AUROC of a patch", "colour"]
+    return table(["clean faces", "seen", *heads, "hands found at 5 %, %", *pasted_heads], rows)
+
+
 def recognition() -> str:
     """FERPlus validation, clean and behind objects."""
     report, rows = read("recognition"), []

@@ -24,6 +24,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "real-regions": faces.real_regions,
     "real-types": faces.real_types,
     "real-patches": faces.real_patches,
+    "clean-set": faces.clean_set,
     "fusion-views": faces.fusion_views,
     "recognition": faces.recognition,
     "colour-labels": faces.colour_labels,
