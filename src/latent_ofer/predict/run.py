@@ -182,6 +182,7 @@ def _recognise(
     outcomes = _outcomes(model, pictures, options)
     with ExitStack() as ends:
         ends.enter_context(closing(pictures))
+        ends.callback(source.stop)  # before the thread that waits for it
         before, count = follower.forgotten
         if count and not source.live:
             again = (picture for _, picture in islice(source.after(before), count))
@@ -190,7 +191,6 @@ def _recognise(
             # While the rows of a batch are written, the networks are at the next one.
             outcomes = ahead(outcomes, options.batch_size, source.stop)
             ends.enter_context(closing(outcomes))
-        ends.callback(source.stop)  # before the thread that waits for it
         bar = track(outcomes, source.total, "Images", done=counts.images)
         answers = ends.enter_context(closing(iter(bar)))
         for outcome in answers:
