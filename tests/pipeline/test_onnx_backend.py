@@ -91,7 +91,8 @@ def test_the_recogniser_is_chosen_by_name_and_its_fusion_comes_with_it(folder: P
     plain = views.recognise(face)
     assert plain.probabilities == pytest.approx(dict.fromkeys(EXPRESSIONS, 1 / 8))
     first = views.recognise(face, mask).probabilities
-    # Only the first of the eight logits is one higher, and `before` halves it.
+    # Only the first of the eight logits is one higher, and none with the mask mirrored: the mean
+    # of both halves it, and `before` again.
     assert first["neutral"] / first["fear"] == pytest.approx(np.exp(0.25), rel=1e-5)
     default = LatentOFER.from_pretrained(folder, threads=1).recognise(face, mask).probabilities
     paper = LatentOFER.from_pretrained(folder, threads=1, recogniser="paper").recognise(face, mask)
