@@ -26,7 +26,8 @@ LONG_SIDES: Final = (1600, 320)
 """Sizes of the coarse looks: small faces in the first, faces that fill the photo in the second."""
 ROLLS: Final = (-40.0, 40.0)
 """Degrees by which the photo is turned for further coarse looks at rolled faces."""
-ROLLED_LONG_SIDE: Final = 1000
+ROLLED_SCALE: Final = 0.625
+"""Of the first look's size: half of a turned photo is its corners, which cost as much to see."""
 BORDER: Final = 32
 """Pixels of mean colour around a coarse look: faces at the edge lack context otherwise."""
 PROPOSAL_SCORE: Final = 0.05
@@ -96,8 +97,9 @@ class FaceFinder:
         list of FoundFace
             From left to right.
         """
-        looks = [(side, 0.0) for side in LONG_SIDES]
-        looks += [(ROLLED_LONG_SIDE, roll) for roll in ROLLS]
+        rolled_side = ROLLED_SCALE * min(LONG_SIDES[0], max(image.shape[:2]))
+        looks = [(float(side), 0.0) for side in LONG_SIDES]
+        looks += [(rolled_side, roll) for roll in ROLLS]
         proposals = joined([self._coarse(image, side, roll) for side, roll in looks])
         proposals = proposals.take(suppressed(proposals, NMS_OVERLAP)[:MAX_PROPOSALS])
         faces = self._close_ups(image, proposals.landmarks)
@@ -111,7 +113,7 @@ class FaceFinder:
         ]
         return sorted(found, key=lambda face: (face.box[0] + face.box[2], face.box[1]))
 
-    def _coarse(self, image: NDArray[np.uint8], long_side: int, roll: float) -> Candidates:
+    def _coarse(self, image: NDArray[np.uint8], long_side: float, roll: float) -> Candidates:
         """Look at the whole photo, scaled to at most ``long_side`` and turned by ``roll``."""
         height, width = image.shape[:2]
         scale = min(1.0, long_side / max(height, width))
