@@ -167,7 +167,7 @@ class FaceFinder:
         for start in range(0, len(proposals), AT_A_TIME):
             part = proposals[start : start + AT_A_TIME]
             matrices = [similarity(landmarks, template) for landmarks in part]
-            crops = [warp(image, matrix, size, least_dense=1) for matrix in matrices]
+            crops = [warp(image, matrix, size, quick=True) for matrix in matrices]
             for found, matrix in zip(
                 self._network.detect(crops, FACE_SCORE), matrices, strict=True
             ):
