@@ -1,4 +1,4 @@
-"""Whether both engines answer alike, and how fast the pipeline and its detector are: JSON.
+"""Whether the engines answer alike, and how fast the pipeline and its detector are: JSON.
 
 While speed is measured, nothing else should run.
 """
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("figure", choices=("parity", "speed", "detection-speed"))
     parser.add_argument("--data", type=Path, help="folder of the archives; not for the last")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--backend", default="auto")
+    parser.add_argument(
+        "--backend", default="auto", help="whose speed it is; whose answers onnxruntime's meet"
+    )
     parser.add_argument("--detector", default="default")
     parser.add_argument("--weights", type=Path, help="in place of the shipped ones")
     parser.add_argument("--threads", type=int)
@@ -51,7 +53,9 @@ def main() -> None:
         return
     if options.data is None:
         parser.error("--data is missing")
-    names = ("onnxruntime", "torch") if options.figure == "parity" else (options.backend,)
+    names = [options.backend]
+    if options.figure == "parity":
+        names = ["onnxruntime", "torch" if options.backend == "auto" else options.backend]
     models = [
         LatentOFER.from_pretrained(
             options.weights, name, threads=options.threads, detector=options.detector
@@ -60,7 +64,8 @@ def main() -> None:
     ]
     evaluate = evaluate_parity if options.figure == "parity" else evaluate_speed
     faces = crops_with_objects(options.data, options.cache, FACES)
-    print_report({"figure": options.figure, **evaluate(*models, faces)}, options.output)
+    report = {"figure": options.figure, "engine": names[-1], **evaluate(*models, faces)}
+    print_report(report, options.output)
 
 
 def detection_speed(options: argparse.Namespace) -> dict[str, Any]:

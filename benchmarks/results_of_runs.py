@@ -4,6 +4,8 @@ from typing import Any
 
 from results_cells import NOT_YET, Report, read, share, table
 
+_FACES = ("clean", "objects")
+
 
 def face_finding() -> str:
     """Faces found in collages and on the demo's photo."""
@@ -19,10 +21,8 @@ def face_finding() -> str:
 
 
 def engines() -> str:
-    """Whether both engines answer alike, and how fast the default one is."""
+    """Whether torch answers as the default engine, and how fast that is."""
     parity, speed, alone = (read(n) for n in ("parity", "speed", "detection-speed-labelled"))
-    slow, fast = min(speed["rounds"]), max(speed["rounds"])
-    rate = f"{speed['faces_per_second']:.1f} ({slow:.1f}-{fast:.1f})"
     both, detector = alone["encoder_and_detector_ms_per_face"], alone["detector_ms_per_face"]
     threads, faces = f"{alone['threads']} thread", f"{alone['batch_size']} of noise"
     rows = [
@@ -36,7 +36,7 @@ def engines() -> str:
         [
             f"whole pipeline, {speed['cores']} cores, faces a second (slowest and fastest round)",
             "45",
-            rate,
+            _rate(speed),
             f"{speed['n']}, {speed['share_of_faces_repaired']:.0%} of them repaired",
         ],
         [f"the detector alone, {threads}, ms a face", "4", f"{detector['median']:.1f}", faces],
@@ -48,6 +48,35 @@ def engines() -> str:
         ],
     ]
     return table(["figure", "wanted", "value", "n"], rows)
+
+
+def other_engines() -> str:
+    """How fast each engine is, and what its answers are worth."""
+    rows = []
+    for name, ending in (
+        ("onnxruntime", ""),
+        ("torch", "-torch"),
+        ("openvino-bf16", "-openvino-bf16"),
+    ):
+        # Of torch, the first table has the answers.
+        agree = read("parity" if name == "torch" else f"parity{ending}") if ending else {}
+        right = read(f"recognition{ending}")
+        rows.append(
+            [
+                f"`{name}`",
+                _rate(read(f"speed{ending}")),
+                f"{agree['same_expression']} of {agree['n']}" if agree else "",
+                f"{agree['largest_probability_difference']:.2g}" if agree else "",
+                *(share(right[key]["repaired"]["accuracy"]) if right else "" for key in _FACES),
+            ]
+        )
+    head = ["engine", "faces a second", "same expression", "largest difference"]
+    return table([*head, "clean, %", "with `val` objects, %"], rows)
+
+
+def _rate(speed: Report) -> str:
+    slow, fast = min(speed["rounds"]), max(speed["rounds"])
+    return f"{speed['faces_per_second']:.1f} ({slow:.1f}-{fast:.1f})"
 
 
 def report_page() -> str:

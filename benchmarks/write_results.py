@@ -44,6 +44,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "figure1-areas": tables.figure1_areas,
     "face-finding": runs.face_finding,
     "engines": runs.engines,
+    "other-engines": runs.other_engines,
     "report": runs.report_page,
     "any-file": runs.any_file,
     "long-runs": runs.long_runs,

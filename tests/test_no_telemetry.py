@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers import computes_in_bfloat16
+
 PREDICT = (
     "import sys; from latent_ofer.cli.main import main\n"
     "sys.argv[1:] = ['predict', *{photos!r}, '-o', 'out', '--figures']\n"
@@ -66,10 +68,16 @@ def test_predict_writes_its_output_and_nothing_else(home: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace sees what native code does")
-def test_predict_opens_no_socket_and_writes_to_no_file_but_its_output(home: Path) -> None:
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino-bf16"])
+def test_predict_opens_no_socket_and_writes_to_no_file_but_its_output(
+    home: Path, engine: str
+) -> None:
     log = home / "log"
     strace = ("strace", "-f", "-qq", "-o", str(log), "-e", "trace=%network,openat,mkdir")
-    run_bare(home, PREDICT.format(photos=[portrait()] * 2), strace)  # decoded by a second process
+    if engine != "onnxruntime" and not computes_in_bfloat16():
+        pytest.skip("this processor does not compute in bfloat16")
+    words = [*[portrait()] * 2, "--backend", engine]  # decoded by a second process
+    run_bare(home, PREDICT.format(photos=words), strace)
     calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines()]
     assert any(call.startswith("openat(") for call in calls)
     assert [call for call in calls if call.startswith(("socket(", "connect(", "send"))] == []
@@ -93,6 +101,24 @@ def test_predict_opens_no_socket_and_writes_to_no_file_but_its_output(home: Path
 def test_onnxruntime_that_comes_after_the_package_leaves_no_trace(home: Path, code: str) -> None:
     run_bare(home, code)
     assert files(home) == {"home", "temporary", "work"}
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["with its reporter", "without"])
+def test_openvino_that_comes_after_the_package_reports_nothing(home: Path, found: bool) -> None:
+    (home / "work" / "openvino_telemetry.py").write_text("raise SystemExit('it reports')\n")
+    take = "from latent_ofer.telemetry import quiet_openvino; quiet_openvino()"
+    run_bare(home, f"import sys; sys.path[:0] = {['.'] * found}; {take}")
+    assert files(home) - {"work/openvino_telemetry.py"} == {"home", "temporary", "work"}
+
+
+def test_openvino_that_came_before_the_package_is_reported_once(home: Path) -> None:
+    # Stand-ins: the real ones would begin to report from this test.
+    early = "import sys, types; early = sys.modules['openvino'] = types.ModuleType('openvino')\n"
+    reporter = "sys.modules['openvino_telemetry'] = types.ModuleType('openvino_telemetry')\n"
+    take = "from latent_ofer.telemetry import quiet_openvino as q; assert q() is q() is early\n"
+    told = run_bare(home, early + reporter + take)
+    assert told.count("openvino was imported before latent_ofer") == 1
+    assert run_bare(home, early + take) == ""
 
 
 def test_onnxruntime_that_came_before_the_package_is_reported_once(home: Path) -> None:

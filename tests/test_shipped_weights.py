@@ -65,21 +65,19 @@ def test_a_face_reads_the_same_alone_and_in_a_batch(
         assert among.probabilities[label] == pytest.approx(probability, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("detector", "recogniser"),
-    [
-        *((name, "default") for name in WeightsFolder.open(SHIPPED).thresholds),
-        *(("default", name) for name in WeightsFolder.open(SHIPPED).recognisers),
-    ],
-)
+@pytest.mark.parametrize("detector", WeightsFolder.open(SHIPPED).thresholds)
+@pytest.mark.parametrize("recogniser", WeightsFolder.open(SHIPPED).recognisers)
 def test_torch_and_onnxruntime_answer_alike(
-    detector: str, recogniser: str, photo: np.ndarray, covered: tuple[np.ndarray, np.ndarray]
+    detector: str,
+    recogniser: str,
+    photo: np.ndarray,
+    covered: tuple[np.ndarray, np.ndarray],
 ) -> None:
     pytest.importorskip("torch")
     chosen = {"detector": detector, "recogniser": recogniser, "threads": 1}
     answers = [
-        LatentOFER.from_pretrained(backend=engine, **chosen).predict([photo, covered[0]])
-        for engine in ("onnxruntime", "torch")
+        LatentOFER.from_pretrained(backend=name, **chosen).predict([photo, covered[0]])
+        for name in ("onnxruntime", "torch")
     ]
     for (one,), (other,) in zip(*answers, strict=True):
         assert one.expression == other.expression

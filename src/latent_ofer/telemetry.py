@@ -1,9 +1,10 @@
-"""onnxruntime's telemetry stays off: from 1.29 on its official builds report to their maker.
+"""The engines' telemetry stays off: an import is enough for them to report to their makers.
 
-One import is enough to write a device id and an event database into the user's cache folder and
-to look up the maker's collector. An environment variable that is set before that import turns all
-of it off, and nothing does afterwards: so the package sets it when it is imported itself, and
-whatever needs onnxruntime takes it from here.
+onnxruntime's official builds from 1.29 on write a device id and an event database into the user's
+cache folder and look up the maker's collector. An environment variable that is set before that
+import turns all of it off, and nothing does afterwards: so the package sets it when it is imported
+itself. OpenVINO reports by a package of its own, without which it works as well. Whatever needs
+one of them takes it from here.
 """
 
 import functools
@@ -13,6 +14,7 @@ import sys
 from typing import Any, Final
 
 SWITCH: Final = "ORT_DISABLE_TELEMETRY"
+_REPORTER: Final = "openvino_telemetry"
 _TOO_LATE: Final = "onnxruntime" in sys.modules and os.environ.get(SWITCH) != "1"
 # Never taken back: processes that this one starts shall inherit it.
 os.environ[SWITCH] = "1"
@@ -37,3 +39,22 @@ def quiet_onnxruntime() -> Any:
     # Also what Windows collects by other ways, whatever the variable says.
     onnxruntime.disable_telemetry_events()
     return onnxruntime
+
+
+@functools.cache
+def quiet_openvino() -> Any:
+    """The module openvino, kept from what it reports its import with.
+
+    If the program imported both before, that is told in the log, for it has happened.
+    """
+    if "openvino" not in sys.modules:
+        # As if it were not installed.
+        sys.modules[_REPORTER] = None  # type: ignore[assignment]
+    elif sys.modules.get(_REPORTER):
+        logging.getLogger(__name__).warning(
+            "openvino was imported before latent_ofer chose it as its engine: it reports that to "
+            "its maker. Make the model first, or uninstall openvino-telemetry."
+        )
+    import openvino
+
+    return openvino

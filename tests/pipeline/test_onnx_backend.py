@@ -61,10 +61,10 @@ def test_by_default_there_are_as_many_threads_as_processors_for_this_process(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
-    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None)._threads == 3
+    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None).threads == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None)._threads == 1
+    assert OnnxBackend(WeightsFolder.open(folder), "synthetic", "paper", None).threads == 1
 
 
 def test_a_detector_gets_only_the_inputs_that_it_declares(folder: Path) -> None:

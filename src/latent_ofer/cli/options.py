@@ -25,8 +25,12 @@ Output = Annotated[
     ),
 ]
 Backend = Annotated[
-    Literal["auto", "onnxruntime", "torch"],
-    typer.Option(help="Engine that runs the networks; auto takes onnxruntime if installed."),
+    Literal["auto", "onnxruntime", "openvino-bf16", "torch"],
+    typer.Option(
+        help="Engine that runs the networks; auto takes onnxruntime if installed. All give the "
+        "same answers but openvino-bf16, which is nearly twice as fast where the processor "
+        "computes in bfloat16 and rounds to three digits."
+    ),
 ]
 Detector = Annotated[
     DetectorName,

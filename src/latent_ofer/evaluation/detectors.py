@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latent_ofer.backends.choose import BackendName, open_backend
-from latent_ofer.evaluation.answers import Arrays, Method
+from latent_ofer.backends.choose import COARSE, BackendName, open_backend
+from latent_ofer.evaluation.answers import Arrays, Method, digest_of
 from latent_ofer.evaluation.bench import TRUTH, Bench
 from latent_ofer.evaluation.conditions import Batch, condition
 from latent_ofer.evaluation.detection_figures import Scored
@@ -57,5 +57,7 @@ def shipped_detector(
 
     # The manifest holds the hash of every file.
     digest = file_sha256(folder.path / "manifest.json")
+    if backend in COARSE:
+        digest = digest_of(digest, backend)
     method = Method(f"detector {name}", digest, answer, batch=AT_ONCE)
     return Detector(name, method, folder.thresholds[name])

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latent_ofer.arrays import Pixels
+from latent_ofer.backends.choose import COARSE
 from latent_ofer.errors import DataError, LatentOFERError
 from latent_ofer.evaluation.answers import Arrays, Method, opened
 from latent_ofer.evaluation.command_recogniser import command_recogniser
@@ -114,6 +115,8 @@ def pipeline_recogniser(
     manifest = weights.manifest
     kept = ("files", "thresholds", "recognisers")
     made_of = [*(manifest[key] for key in kept), detector, recogniser]
+    if model.backend in COARSE:
+        made_of.append(model.backend)
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def answer(batch: Batch) -> Arrays:

@@ -1,4 +1,4 @@
-"""The exported folder, read by both engines: same answers, and nothing read that was altered."""
+"""The exported folder, read by all engines: same answers, and nothing read that was altered."""
 
 import hashlib
 import json
@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from archives import Trained
 from helpers import drawn_face
 from latent_ofer.backends.onnx import OnnxBackend
+from latent_ofer.backends.openvino import OpenVinoBackend
+from latent_ofer.backends.protocol import Backend
 from latent_ofer.backends.torch import TorchBackend, load_networks
 from latent_ofer.errors import WeightsError
 from latent_ofer.recogniser.train_fusion import load_fusion
@@ -40,6 +42,8 @@ GRAPHS = {
     "recogniser_paper": (["faces", "latents", "mask"], ["logits", "attention"]),
 }
 
+Engines = dict[tuple[str, str], tuple[Backend, ...]]
+
 
 @pytest.fixture(scope="module")
 def folder(trained: Trained) -> WeightsFolder:
@@ -47,12 +51,16 @@ def folder(trained: Trained) -> WeightsFolder:
 
 
 @pytest.fixture(scope="module")
-def engines(folder: WeightsFolder) -> dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]]:
-    """Both engines with every detector, and with every recogniser."""
+def engines(folder: WeightsFolder) -> Engines:
+    """All engines with every detector, and with every recogniser."""
     networks = load_networks(folder)
     pairs = [*((detector, "views") for detector in FAMILIES), ("synthetic", "paper")]
     return {
-        pair: (OnnxBackend(folder, *pair, 1), TorchBackend(networks.graphs(), *pair))
+        pair: (
+            OnnxBackend(folder, *pair, 1),
+            TorchBackend(networks.graphs(), *pair),
+            OpenVinoBackend(folder, *pair, 1, "f32"),
+        )
         for pair in pairs
     }
 
@@ -68,17 +76,15 @@ def masks(count: int) -> np.ndarray:
     return mask
 
 
+@pytest.mark.parametrize("engine", [1, 2])
 @pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize(
     ("detector", "recogniser"), [*((name, "views") for name in FAMILIES), ("synthetic", "paper")]
 )
-def test_both_engines_answer_the_same(
-    engines: dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]],
-    detector: str,
-    recogniser: str,
-    count: int,
+def test_all_engines_answer_the_same(
+    engines: Engines, detector: str, recogniser: str, count: int, engine: int
 ) -> None:
-    ours, theirs = engines[detector, recogniser]
+    ours, theirs = engines[detector, recogniser][0], engines[detector, recogniser][engine]
     faces, mask = some_faces(count), ~masks(count) if count == 1 else masks(count)
     latents = ours.encode(faces)
     assert latents.shape == (count, 196, 24)
@@ -102,10 +108,10 @@ def test_both_engines_answer_the_same(
         assert np.abs(one - other).max() < (FAMILIES[detector] if one is scores else 1e-4)
 
 
-@pytest.mark.parametrize("engine", [0, 1])
+@pytest.mark.parametrize("engine", [0, 1, 2])
 @pytest.mark.parametrize("recogniser", RECOGNISERS)
 def test_a_face_gives_the_same_alone_and_in_a_batch(
-    engines: dict[tuple[str, str], tuple[OnnxBackend, TorchBackend]], recogniser: str, engine: int
+    engines: Engines, recogniser: str, engine: int
 ) -> None:
     backend = engines["synthetic", recogniser][engine]
     faces, mask = some_faces(5), masks(5)

@@ -1,0 +1,113 @@
+"""A faster engine for processors that compute in bfloat16: the exported graphs, by OpenVINO."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latent_ofer.backends.graphs import GraphBackend, processors
+from latent_ofer.backends.protocol import Floats
+from latent_ofer.errors import WeightsError
+from latent_ofer.telemetry import quiet_openvino
+from latent_ofer.weights_folder import WeightsFolder
+
+Precision = Literal["bf16", "f32"]
+AT_ONCE: Final = 8
+"""Faces that a thread takes through a network together; fewer take as long."""
+
+
+class OpenVinoBackend(GraphBackend):
+    """The four calls of `backends.protocol`, by OpenVINO.
+
+    Parameters
+    ----------
+    folder : WeightsFolder
+        Checked weights with the exported graphs.
+    detector, recogniser : str
+        Of those that the weights have.
+    threads : int or None
+        That share the faces of a call; by default, as many as there are processors for this
+        process.
+    precision : {"bf16", "f32"}
+        In bfloat16 it is nearly twice as fast as onnxruntime, and scores and probabilities are
+        other ones from the third digit on; in 32 bits it is no faster.
+
+    Raises
+    ------
+    WeightsError
+        Naming a graph that is absent or that OpenVINO cannot load.
+    ImportError
+        If bfloat16 is wanted of a processor that does not compute in it.
+    """
+
+    def __init__(
+        self,
+        folder: WeightsFolder,
+        detector: str,
+        recogniser: str,
+        threads: int | None,
+        precision: Precision = "bf16",
+    ) -> None:
+        core = quiet_openvino().Core()
+        if precision == "bf16" and "BF16" not in core.get_property(
+            "CPU", "OPTIMIZATION_CAPABILITIES"
+        ):
+            raise ImportError(
+                "this processor does not compute in bfloat16: take another backend, onnxruntime"
+            )
+        shared = threads or processors()
+        super().__init__(
+            lambda name: OpenVinoGraph(core, folder.file(name), shared, precision),
+            detector,
+            recogniser,
+        )
+
+
+class OpenVinoGraph:
+    """A graph in OpenVINO.
+
+    It always takes `AT_ONCE` faces, some of them perhaps repeated: so a face's answer is computed
+    alike in any batch.
+    """
+
+    def __init__(self, core: Any, path: Path, threads: int, precision: Precision) -> None:
+        how = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": threads,
+        }
+        try:
+            model = core.read_model(str(path))
+            model.reshape({port: [AT_ONCE, *port.partial_shape[1:]] for port in model.inputs})
+            self._network = core.compile_model(model, "CPU", how)
+        # OpenVINO's errors share no public base class below Exception.
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise WeightsError(f"{path}: OpenVINO cannot load it ({reason})") from error
+        self._threads = threads
+        self.inputs = [port.any_name for port in self._network.inputs]
+        self._outputs = [port.any_name for port in self._network.outputs]
+
+    def run(self, feed: dict[str, NDArray[np.generic]]) -> dict[str, Floats]:
+        """All outputs by name, for arrays by name, batch first."""
+        faces = len(next(iter(feed.values())))
+        parts = [
+            {name: _filled(array[start : start + AT_ONCE]) for name, array in feed.items()}
+            for start in range(0, faces, AT_ONCE)
+        ]
+        # No queue of OpenVINO's own: its callbacks and Python's lock can wait for each other.
+        with ThreadPoolExecutor(min(self._threads, len(parts))) as pool:
+            answers = list(pool.map(self._answer, parts))
+        whole = [np.concatenate(outputs)[:faces] for outputs in zip(*answers, strict=True)]
+        return dict(zip(self._outputs, whole, strict=True))
+
+    def _answer(self, part: dict[str, NDArray[np.generic]]) -> list[Floats]:
+        found = self._network.create_infer_request().infer(part)
+        return [found[name] for name in self._outputs]
+
+
+def _filled(part: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The last faces of a call, the first of them repeated to `AT_ONCE`."""
+    return np.concatenate((part, np.repeat(part[:1], AT_ONCE - len(part), axis=0)))
