@@ -49,10 +49,13 @@ def test_a_face_has_the_very_same_answer_in_any_batch_and_with_any_threads() -> 
 def test_bfloat16_rounds_what_32_bits_answer() -> None:
     exact, coarse = backend(1, "f32"), backend(1)
     faces, none = planes(4), np.empty(0, np.float32)
-    (scores, _), (rounded, _) = exact.detect(faces, none), coarse.detect(faces, none)
-    assert 1e-6 < np.abs(scores - rounded).max() < 0.03
     visible = np.zeros((4, 14, 14), bool)
+    (logits, _), (rounded, _) = (one.recognise(faces, none, visible) for one in (exact, coarse))
+    assert 1e-4 < np.abs(logits - rounded).max() < 0.3
     np.testing.assert_array_equal(coarse.reconstruct(faces, visible), faces)
+    # What is hidden does not depend on it.
+    for one, other in zip(exact.detect(faces, none), coarse.detect(faces, none), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_processor_without_bfloat16_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

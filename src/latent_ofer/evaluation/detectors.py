@@ -1,4 +1,4 @@
-"""The detectors that are measured: those of the weights, and four fitted to clean faces alone."""
+"""The detectors that are measured: those of the weights, and any that a benchmark adds."""
 
 from dataclasses import dataclass
 
