@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from latent_ofer.datasets.pool import FaceSet
-from latent_ofer.telemetry import quiet_openvino
 
 TEMPLATE = np.array(
     [[35.88, 42.28], [75.12, 42.28], [55.5, 66.25], [39.61, 84.59], [71.39, 84.59]],
@@ -82,8 +81,3 @@ def drawn_set(count: int, size: int = 112, first: int = 0, **other: Any) -> Face
         [{}] * count,
     )
     return replace(faces, **other)
-
-
-def computes_in_bfloat16() -> bool:
-    """Whether this processor does, as OpenVINO says."""
-    return "BF16" in quiet_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

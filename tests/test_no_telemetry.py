@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import computes_in_bfloat16
+from latent_ofer.backends.openvino import computes_in_bfloat16
 
 PREDICT = (
     "import sys; from latent_ofer.cli.main import main\n"

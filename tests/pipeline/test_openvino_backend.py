@@ -1,15 +1,16 @@
 """OpenVINO on the shipped weights: its own answers, whatever the batch and the threads."""
 
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from helpers import computes_in_bfloat16, drawn_face
+from helpers import drawn_face
 from latent_ofer import LatentOFER, WeightsError
 from latent_ofer.backends.choose import open_backend
-from latent_ofer.backends.openvino import OpenVinoBackend, Precision
+from latent_ofer.backends.openvino import OpenVinoBackend, Precision, computes_in_bfloat16
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
 from onnx_folder import write_folder, write_manifest
 
@@ -64,11 +65,26 @@ def test_a_processor_without_bfloat16_is_told_so(monkeypatch: pytest.MonkeyPatch
             assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
             return ["FP32", "INT8"]
 
-    module = type(sys)("openvino")
-    module.Core = Core  # type: ignore[attr-defined]
-    monkeypatch.setattr("latent_ofer.backends.openvino.quiet_openvino", lambda: module)
+    monkeypatch.setattr("latent_ofer.backends.openvino._core", Core)
     with pytest.raises(ImportError, match="take another backend, onnxruntime"):
         LatentOFER.from_pretrained(backend="openvino-bf16")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are held on POSIX alone")
+def test_ctrl_c_is_no_crash_after_models_have_come_and_gone() -> None:
+    script = (
+        "import gc, signal\n"
+        "from latent_ofer.backends.openvino import OpenVinoBackend\n"
+        "from latent_ofer.weights_folder import SHIPPED, WeightsFolder\n"
+        "folder = WeightsFolder.open(SHIPPED)\n"
+        "make = lambda: OpenVinoBackend(folder, 'labelled', 'views', 1, 'f32')\n"
+        "models = [make() for _ in range(3)]\n"
+        "models.clear(); gc.collect()\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
 def test_a_graph_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A faster engine for processors that compute in bfloat16: the exported graphs, by OpenVINO."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -51,10 +52,7 @@ class OpenVinoBackend(GraphBackend):
         threads: int | None,
         precision: Precision = "bf16",
     ) -> None:
-        core = quiet_openvino().Core()
-        if precision == "bf16" and "BF16" not in core.get_property(
-            "CPU", "OPTIMIZATION_CAPABILITIES"
-        ):
+        if precision == "bf16" and not computes_in_bfloat16():
             raise ImportError(
                 "this processor does not compute in bfloat16: take another backend, onnxruntime"
             )
@@ -63,7 +61,7 @@ class OpenVinoBackend(GraphBackend):
         def opened(name: str) -> OpenVinoGraph:
             # A threshold decides what is hidden, and rounding would put patches on its other side.
             decides = name.startswith("detector")
-            return OpenVinoGraph(core, folder.file(name), shared, "f32" if decides else precision)
+            return OpenVinoGraph(folder.file(name), shared, "f32" if decides else precision)
 
         super().__init__(opened, detector, recogniser)
 
@@ -75,16 +73,16 @@ class OpenVinoGraph:
     alike in any batch.
     """
 
-    def __init__(self, core: Any, path: Path, threads: int, precision: Precision) -> None:
+    def __init__(self, path: Path, threads: int, precision: Precision) -> None:
         how = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
         }
         try:
-            model = core.read_model(str(path))
+            model = _core().read_model(str(path))
             model.reshape({port: [AT_ONCE, *port.partial_shape[1:]] for port in model.inputs})
-            self._network = core.compile_model(model, "CPU", how)
+            self._network = _core().compile_model(model, "CPU", how)
         # OpenVINO's errors share no public base class below Exception.
         except Exception as error:
             reason = str(error).strip().partition("\n")[0]
@@ -109,6 +107,21 @@ class OpenVinoGraph:
     def _answer(self, part: dict[str, NDArray[np.generic]]) -> list[Floats]:
         found = self._network.create_infer_request().infer(part)
         return [found[name] for name in self._outputs]
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether this processor does."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's core, one for as long as the process lives.
+
+    It gives the thread that makes it a stack for signals, and takes it back when it goes. Of
+    several, a thread may be left with the stack of one that is gone: the next Ctrl-C would crash.
+    """
+    return quiet_openvino().Core()
 
 
 def _filled(part: NDArray[np.generic]) -> NDArray[np.generic]:
