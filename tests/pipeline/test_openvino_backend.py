@@ -1,5 +1,6 @@
 """OpenVINO on the shipped weights: its own answers, whatever the batch and the threads."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,29 @@ def test_ctrl_c_is_no_crash_after_models_have_come_and_gone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_in_a_fork_it_says_so_and_does_not_hang() -> None:
+    script = (
+        "import os, numpy as np\n"
+        "from latent_ofer.backends.openvino import OpenVinoBackend\n"
+        "from latent_ofer.weights_folder import SHIPPED, WeightsFolder\n"
+        "folder = WeightsFolder.open(SHIPPED)\n"
+        "make = lambda: OpenVinoBackend(folder, 'labelled', 'views', 1, 'f32')\n"
+        "model, face = make(), np.zeros((1, 3, 112, 112), np.float32)\n"
+        "if os.fork():\n"
+        "    model.encode(face); os.wait()\n"
+        "else:\n"
+        "    for use in (lambda: model.encode(face), make):\n"
+        "        try: use()\n"
+        "        except RuntimeError as error: print(str(error)[:34], flush=True)\n"
+        "    os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == "OpenVINO does not work in the fork\n" * 2, done.stderr
 
 
 def test_a_graph_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A faster engine for processors that compute in bfloat16: the exported graphs, by OpenVINO."""
 
 import functools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -42,6 +43,8 @@ class OpenVinoBackend(GraphBackend):
         Naming a graph that is absent or that OpenVINO cannot load.
     ImportError
         If bfloat16 is wanted of a processor that does not compute in it.
+    RuntimeError
+        In the fork of a process that has used OpenVINO, as soon as it is used.
     """
 
     def __init__(
@@ -79,10 +82,11 @@ class OpenVinoGraph:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": threads,
         }
+        core = _core()
         try:
-            model = _core().read_model(str(path))
+            model = core.read_model(str(path))
             model.reshape({port: [AT_ONCE, *port.partial_shape[1:]] for port in model.inputs})
-            self._network = _core().compile_model(model, "CPU", how)
+            self._network = core.compile_model(model, "CPU", how)
         # OpenVINO's errors share no public base class below Exception.
         except Exception as error:
             reason = str(error).strip().partition("\n")[0]
@@ -92,7 +96,8 @@ class OpenVinoGraph:
         self._outputs = [port.any_name for port in self._network.outputs]
 
     def run(self, feed: dict[str, NDArray[np.generic]]) -> dict[str, Floats]:
-        """All outputs by name, for arrays by name, batch first."""
+        """All outputs by name, for arrays by name, batch first; RuntimeError in a fork."""
+        _core()
         faces = len(next(iter(feed.values())))
         parts = [
             {name: _filled(array[start : start + AT_ONCE]) for name, array in feed.items()}
@@ -114,14 +119,25 @@ def computes_in_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@functools.cache
 def _core() -> Any:
-    """OpenVINO's core, one for as long as the process lives.
+    """OpenVINO's core, where it is the one of this process: a fork would wait for its threads."""
+    maker, core = _made_once()
+    if maker != os.getpid():
+        raise RuntimeError(
+            "OpenVINO does not work in the fork of a process that has used it: start processes "
+            "with 'spawn', or take another backend"
+        )
+    return core
 
-    It gives the thread that makes it a stack for signals, and takes it back when it goes. Of
+
+@functools.cache
+def _made_once() -> tuple[int, Any]:
+    """The process, and its core for as long as it lives.
+
+    A core gives the thread that makes it a stack for signals, and takes it back when it goes. Of
     several, a thread may be left with the stack of one that is gone: the next Ctrl-C would crash.
     """
-    return quiet_openvino().Core()
+    return os.getpid(), quiet_openvino().Core()
 
 
 def _filled(part: NDArray[np.generic]) -> NDArray[np.generic]:
