@@ -113,8 +113,9 @@ class LatentOFER:
             A folder of weights; the ones shipped with the package when left out.
         backend : {"auto", "onnxruntime", "openvino-bf16", "torch"}
             "auto" takes onnxruntime where it is installed, else torch. The answers agree, but
-            for "openvino-bf16": nearly twice as fast on processors that compute in bfloat16, and
-            rounded to three digits, which another expression may come of now and then.
+            for "openvino-bf16": about one and a half times as fast on processors that compute in
+            bfloat16, and rounded to three digits, which another expression may come of now and
+            then.
         device : {"auto", "cpu"}
             Where the networks run: the processor, for now.
         threads : int, optional

@@ -33,9 +33,9 @@ class OpenVinoBackend(GraphBackend):
         That share the faces of a call; by default, as many as there are processors for this
         process.
     precision : {"bf16", "f32"}
-        Of all but the detector, which computes in 32 bits. In bfloat16 it is nearly twice as fast
-        as onnxruntime, and probabilities are other ones from the third digit on; in 32 bits it is
-        no faster.
+        Of all but the detector, which computes in 32 bits. In bfloat16 it is about one and a half
+        times as fast as onnxruntime, and probabilities are other ones from the third digit on; in
+        32 bits it is no faster.
 
     Raises
     ------
