@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from archives import Trained
-from helpers import drawn_face
+from helpers import drawn_planes
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.backends.openvino import OpenVinoBackend
 from latent_ofer.backends.protocol import Backend
@@ -65,11 +65,6 @@ def engines(folder: WeightsFolder) -> Engines:
     }
 
 
-def some_faces(count: int) -> np.ndarray:
-    faces = np.stack([drawn_face(seed=seed)[0] for seed in range(count)])
-    return np.ascontiguousarray(faces.transpose(0, 3, 1, 2)).astype(np.float32) / 255
-
-
 def masks(count: int) -> np.ndarray:
     mask = np.random.default_rng(0).random((count, 14, 14)) < 0.3
     mask[0] = False
@@ -85,7 +80,7 @@ def test_all_engines_answer_the_same(
     engines: Engines, detector: str, recogniser: str, count: int, engine: int
 ) -> None:
     ours, theirs = engines[detector, recogniser][0], engines[detector, recogniser][engine]
-    faces, mask = some_faces(count), ~masks(count) if count == 1 else masks(count)
+    faces, mask = drawn_planes(count), ~masks(count) if count == 1 else masks(count)
     latents = ours.encode(faces)
     assert latents.shape == (count, 196, 24)
     assert ours.detects_on_latents == theirs.detects_on_latents == (detector == "paper")
@@ -114,7 +109,7 @@ def test_a_face_gives_the_same_alone_and_in_a_batch(
     engines: Engines, recogniser: str, engine: int
 ) -> None:
     backend = engines["synthetic", recogniser][engine]
-    faces, mask = some_faces(5), masks(5)
+    faces, mask = drawn_planes(5), masks(5)
     latents = backend.encode(faces)
     repaired = backend.reconstruct(faces, mask)
     logits, _ = backend.recognise(faces, latents, mask)
@@ -273,7 +268,7 @@ def test_torch_refuses_weights_of_a_network_without_its_recipe(
 def test_to_ask_networks_changes_nothing_in_them(folder: WeightsFolder) -> None:
     networks = load_networks(folder)
     before = {name: tensor.clone() for name, tensor in networks.tensors().items()}
-    faces = torch.from_numpy(some_faces(3))
+    faces = torch.from_numpy(drawn_planes(3))
     for detect in networks.detectors.values():
         detect(networks.mae.encode(faces)[:, 1:] if detect.reads == "latents" else faces)
     # In training mode, batch norm would count these faces.

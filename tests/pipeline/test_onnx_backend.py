@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import drawn_face
+from helpers import drawn_face, drawn_planes
 from latent_ofer import EXPRESSIONS, LatentOFER, WeightsError
 from latent_ofer.backends.onnx import OnnxBackend
 from latent_ofer.weights_folder import SHIPPED, WeightsFolder
@@ -45,8 +45,7 @@ def test_the_graphs_answer_as_the_same_sums_in_numpy(folder: Path) -> None:
 @pytest.mark.parametrize("count", [1, 2, 5, 9])
 def test_however_many_threads_share_the_faces_the_answers_are_the_same(count: int) -> None:
     weights = WeightsFolder.open(SHIPPED)
-    pictures = np.stack([drawn_face(seed=seed)[0] for seed in range(count)])
-    planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+    planes = drawn_planes(count)
     given = []
     for threads in (1, 2, 7):
         backend = OnnxBackend(weights, "labelled", "views", threads)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import drawn_face
+from helpers import drawn_planes
 from latent_ofer import LatentOFER, WeightsError
 from latent_ofer.backends.choose import open_backend
 from latent_ofer.backends.openvino import OpenVinoBackend, Precision, computes_in_bfloat16
@@ -22,13 +22,8 @@ def backend(threads: int, precision: Precision = "bf16") -> OpenVinoBackend:
     return OpenVinoBackend(WeightsFolder.open(SHIPPED), "labelled", "views", threads, precision)
 
 
-def planes(count: int) -> np.ndarray:
-    pictures = np.stack([drawn_face(seed=seed)[0] for seed in range(count)])
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32) / 255
-
-
 def test_a_face_has_the_very_same_answer_in_any_batch_and_with_any_threads() -> None:
-    faces, mask = planes(9), np.random.default_rng(0).random((9, 14, 14)) < 0.2
+    faces, mask = drawn_planes(9), np.random.default_rng(0).random((9, 14, 14)) < 0.2
     none = np.empty(0, np.float32)
     wanted: list[np.ndarray] = []
     for threads in (1, 2):
@@ -50,7 +45,7 @@ def test_a_face_has_the_very_same_answer_in_any_batch_and_with_any_threads() -> 
 
 def test_bfloat16_rounds_what_32_bits_answer() -> None:
     exact, coarse = backend(1, "f32"), backend(1)
-    faces, none = planes(4), np.empty(0, np.float32)
+    faces, none = drawn_planes(4), np.empty(0, np.float32)
     visible = np.zeros((4, 14, 14), bool)
     (logits, _), (rounded, _) = (one.recognise(faces, none, visible) for one in (exact, coarse))
     assert 1e-4 < np.abs(logits - rounded).max() < 0.3
